@@ -1,0 +1,2 @@
+export type { CodecServer, MtlsAuth, NamespaceSpec } from './spec.ts'
+export type { NamespaceState } from './state.ts'

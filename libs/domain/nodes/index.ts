@@ -1,0 +1,1 @@
+export type { EdgeSource, NodeFile, NodeManifest, NodeProcess } from './manifest.ts'

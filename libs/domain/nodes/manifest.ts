@@ -1,0 +1,47 @@
+/**
+ * Everything that a node needs to do its work, the same on every driver: the provisioner renders it, a driver carries
+ * it to the node, and the node agent (`apps/node`) acts on it without asking anybody.
+ */
+export interface NodeManifest {
+  readonly nodeId: string
+  readonly cellId: string
+  /** Bumped on every change of intent; an agent ignores a manifest older than the one that it has. */
+  readonly generation: number
+  /** The address that every process of the node listens on, and nothing else. */
+  readonly address: string
+  /** Written below the node's folder before any process starts. Paths are relative and never leave the folder. */
+  readonly files: readonly NodeFile[]
+  /** Started in this order, each when the one before is ready; stopped in the opposite order. */
+  readonly processes: readonly NodeProcess[]
+  /** Where the agent fetches the edge's configuration; absent on nodes that carry no edge. */
+  readonly edge?: EdgeSource
+}
+
+export interface NodeFile {
+  readonly path: string
+  readonly content: string
+  /** Holds a key, a password or a token: readable by the owner alone (0600), and never logged. */
+  readonly secret: boolean
+}
+
+export interface NodeProcess {
+  /** Names the log file and the pid file: `temporal`, `envoy`. */
+  readonly name: string
+  readonly command: string
+  /** `{dir}` stands for the node's folder. */
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  /** Ready when a TCP connection to the node's address on this port is accepted. */
+  readonly readyPort: number
+  /** Milliseconds from SIGTERM to SIGKILL. */
+  readonly stopMs: number
+}
+
+export interface EdgeSource {
+  /** Base URL of the discovery server: `https://127.0.0.1:7095`. */
+  readonly url: string
+  /** Paths below the node's folder: what the server is verified with, and who the node says it is. */
+  readonly caFile: string
+  readonly certificateFile: string
+  readonly keyFile: string
+}
