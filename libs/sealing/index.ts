@@ -1,0 +1,3 @@
+export { readMasterKey } from './master-key.ts'
+export { SealError, type SealErrorKind } from './seal-error.ts'
+export { type Sealer, sealer } from './sealer.ts'
