@@ -1,0 +1,53 @@
+/** Account roles as the contract names them; `none` is a service account that is scoped to one namespace. */
+export const accountRoles = ['owner', 'admin', 'developer', 'finance_admin', 'read', 'metrics_read', 'none'] as const
+export type AccountRole = (typeof accountRoles)[number]
+
+/** Namespace permissions, the strongest first. Each includes those after it. */
+export const namespacePermissions = ['admin', 'write', 'read'] as const
+export type NamespacePermission = (typeof namespacePermissions)[number]
+
+/**
+ * Who calls, and what they are: made by the claim mapper from a verified credential and from the rows, at every call,
+ * so that a change of role acts at once. Nothing in here comes from a token but ids.
+ */
+export type Claims = UserClaims | ServiceAccountClaims | OperatorClaims | AnonymousClaims | SystemClaims
+
+/** What a principal of a tenant may do, whoever it is. */
+export interface Access {
+  readonly tenantId: string
+  readonly accountRole: AccountRole
+  /** Namespace id → permission. A grant on a namespace of another tenant counts for nothing. */
+  readonly namespaceGrants: ReadonlyMap<string, NamespacePermission>
+}
+
+interface PrincipalClaims extends Access {
+  /** `usr-…` or `sa-…` */
+  readonly principalId: string
+  readonly credential: { readonly kind: 'api_key'; readonly id: string }
+}
+
+export interface UserClaims extends PrincipalClaims {
+  readonly kind: 'user'
+}
+
+export interface ServiceAccountClaims extends PrincipalClaims {
+  readonly kind: 'service_account'
+}
+
+export interface OperatorClaims {
+  readonly kind: 'operator'
+  readonly name: string
+  readonly role: 'admin'
+  /** SHA-256 of the leaf, lower-case hex. */
+  readonly credential: { readonly kind: 'certificate'; readonly fingerprint: string }
+}
+
+export interface AnonymousClaims {
+  readonly kind: 'anonymous'
+}
+
+/** A part of the product that acts on its own. Only `systemActor` makes these. */
+export interface SystemClaims {
+  readonly kind: 'system'
+  readonly actor: string
+}

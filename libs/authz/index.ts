@@ -1,0 +1,19 @@
+export { actorOf, authorize, systemActor } from './authorize.ts'
+export type { Actor, Authorized, Limit } from './authorized.ts'
+export {
+  type Access,
+  type AccountRole,
+  type AnonymousClaims,
+  accountRoles,
+  type Claims,
+  type NamespacePermission,
+  namespacePermissions,
+  type OperatorClaims,
+  type ServiceAccountClaims,
+  type SystemClaims,
+  type UserClaims,
+} from './claims.ts'
+export { creatorGrant, dataPlanePermission, namespacePermissionOf } from './namespace-permission.ts'
+export { type Action, type Permission, policy, type Resource } from './policy.ts'
+export { rpcIsInPolicy, rpcPermissions } from './rpcs.ts'
+export type { FleetTarget, Target, TenantTarget } from './target.ts'
