@@ -19,6 +19,7 @@ export interface NodeManifest {
 
 export interface NodeFile {
   readonly path: string
+  /** `{dir}` stands for the node's folder. */
   readonly content: string
   /** Holds a key, a password or a token: readable by the owner alone (0600), and never logged. */
   readonly secret: boolean
@@ -30,7 +31,13 @@ export interface NodeProcess {
   readonly command: string
   /** `{dir}` stands for the node's folder. */
   readonly args: readonly string[]
+  /** `{dir}` stands for the node's folder. */
   readonly env: Readonly<Record<string, string>>
+  /**
+   * Paths of files whose change restarts the process. Files that it reads again by itself (Temporal's dynamic
+   * configuration, key sets, certificates; whatever Envoy watches) are left out.
+   */
+  readonly restartOn: readonly string[]
   /** Ready when a TCP connection to the node's address on this port is accepted. */
   readonly readyPort: number
   /** Milliseconds from SIGTERM to SIGKILL. */

@@ -1,0 +1,5 @@
+export { type AtomicFileOptions, writeFileAtomic } from './atomic-file.ts'
+export { findByEnvironment } from './find.ts'
+export { identify, isRunning, type ProcessIdentity, signalProcess } from './identity.ts'
+export { acquireLock, type Lock, tryLock } from './lock.ts'
+export { type PidFile, readPidFile, writePidFile } from './pid-file.ts'
