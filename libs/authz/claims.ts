@@ -1,10 +1,15 @@
-/** Account roles as the contract names them; `none` is a service account that is scoped to one namespace. */
-export const accountRoles = ['owner', 'admin', 'developer', 'finance_admin', 'read', 'metrics_read', 'none'] as const
-export type AccountRole = (typeof accountRoles)[number]
+import {
+  type AccountRole as ContractRole,
+  accountRoles as contractRoles,
+  type NamespacePermission,
+  namespacePermissions,
+} from '#libs/domain/users'
 
-/** Namespace permissions, the strongest first. Each includes those after it. */
-export const namespacePermissions = ['admin', 'write', 'read'] as const
-export type NamespacePermission = (typeof namespacePermissions)[number]
+export { type NamespacePermission, namespacePermissions }
+
+/** Account roles as the contract names them, and `none`: a service account that is scoped to one namespace. */
+export type AccountRole = ContractRole | 'none'
+export const accountRoles: readonly AccountRole[] = [...contractRoles, 'none']
 
 /**
  * Who calls, and what they are: made by the claim mapper from a verified credential and from the rows, at every call,

@@ -1,3 +1,4 @@
+import { isNamespaceIdOf } from '#libs/domain/users'
 import type { Limit } from './authorized.ts'
 import type { Access, Claims, NamespacePermission } from './claims.ts'
 import { namespacePermissionOf, permissionIncludes } from './namespace-permission.ts'
@@ -35,16 +36,10 @@ export function decide(claims: Claims, resource: string, action: string, target:
     case 'user':
     case 'service_account': {
       if (target.tenantId !== claims.tenantId) return undefined
-      if (target.namespaceId !== undefined && !belongsTo(target.namespaceId, claims.tenantId)) return undefined
+      if (target.namespaceId !== undefined && !isNamespaceIdOf(target.namespaceId, claims.tenantId)) return undefined
       return widest(row.map((who) => reach(who, claims, action, target)))
     }
   }
-}
-
-/** Whether the id is one of the tenant's, as far as an id can say it: `<name>.<tenant id>`. */
-function belongsTo(namespaceId: string, tenantId: string): boolean {
-  const dot = namespaceId.lastIndexOf('.')
-  return dot > 0 && namespaceId.slice(dot + 1) === tenantId
 }
 
 function reach(who: Who, claims: Access & { principalId: string }, action: string, target: AnyTarget) {
@@ -84,7 +79,7 @@ function reachOfNamespaces(
     return permissionIncludes(namespacePermissionOf(access, target.namespaceId), wanted) ? all : undefined
   }
   const granted = [...access.namespaceGrants.keys()].filter(
-    (id) => belongsTo(id, access.tenantId) && permissionIncludes(namespacePermissionOf(access, id), wanted),
+    (id) => isNamespaceIdOf(id, access.tenantId) && permissionIncludes(namespacePermissionOf(access, id), wanted),
   )
   // A list of nothing is an answer; one thing out of nothing is a refusal.
   if (granted.length === 0 && action !== 'list') return undefined

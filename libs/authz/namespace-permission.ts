@@ -1,3 +1,4 @@
+import { isNamespaceIdOf } from '#libs/domain/users'
 import { type Access, type NamespacePermission, namespacePermissions } from './claims.ts'
 
 /**
@@ -5,7 +6,7 @@ import { type Access, type NamespacePermission, namespacePermissions } from './c
  * everybody else has what they were granted. A grant on another tenant's namespace counts for nothing.
  */
 export function namespacePermissionOf(access: Access, namespaceId: string): NamespacePermission | undefined {
-  if (!namespaceId.endsWith(`.${access.tenantId}`)) return undefined
+  if (!isNamespaceIdOf(namespaceId, access.tenantId)) return undefined
   if (access.accountRole === 'owner' || access.accountRole === 'admin') return 'admin'
   return access.namespaceGrants.get(namespaceId)
 }

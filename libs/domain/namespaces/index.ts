@@ -1,2 +1,20 @@
-export type { CodecServer, MtlsAuth, NamespaceSpec } from './spec.ts'
-export type { NamespaceState } from './state.ts'
+export {
+  cellCacheMs,
+  type DesiredNamespace,
+  type NamespaceStep,
+  type ObservedAtEdge,
+  type ObservedInCell,
+  type ObservedNamespace,
+  plan,
+} from './plan.ts'
+export { type CodecServer, type MtlsAuth, type NamespaceSpec, specEquals } from './spec.ts'
+export {
+  failedState,
+  isServed,
+  isVisible,
+  type NamespaceState,
+  namespaceMayBecome,
+  settledState,
+} from './state.ts'
+export { validateTags } from './tags.ts'
+export { type NamespaceLimits, validateSpec, validateUpdate } from './validate.ts'

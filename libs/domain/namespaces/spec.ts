@@ -1,24 +1,28 @@
 import type { CertificateFilter } from '#libs/domain/edges'
 
-/** What a caller asked a namespace to be. Stored as it stands; `undefined` and empty differ where the contract says so. */
+/**
+ * What a caller asked a namespace to be. Stored as it stands; `undefined` and empty differ where the contract says so.
+ * Tags are not in here: they belong to the namespace and have a call of their own.
+ */
 export interface NamespaceSpec {
   readonly name: string
-  /** Region ids; the first is the active one. */
+  /** Region ids, of `regions` or `replicas` on the wire, which always say the same; the first is the active one. */
   readonly regions: readonly string[]
   /** Days that closed workflows are kept, 1–90. */
   readonly retentionDays: number
   readonly mtlsAuth: MtlsAuth
   readonly apiKeyAuth: { readonly enabled: boolean }
+  /** Undefined when there is none; an empty endpoint does not occur. */
   readonly codecServer?: CodecServer
+  /** `lifecycle.enable_delete_protection` */
   readonly deletionProtected: boolean
-  /** At most 10 pairs. */
-  readonly tags: Readonly<Record<string, string>>
 }
 
 export interface MtlsAuth {
   readonly enabled: boolean
-  /** PEM bundle, byte for byte as the caller sent it: clients compare it. Empty when there is none. */
+  /** PEM bundle, byte for byte as the caller sent it: clients compare it. Empty when there is none. Kept while mTLS is off. */
   readonly acceptedClientCa: string
+  /** In the caller's order; kept while mTLS is off. */
   readonly certificateFilters: readonly CertificateFilter[]
 }
 
@@ -27,4 +31,39 @@ export interface CodecServer {
   readonly endpoint: string
   readonly passAccessToken: boolean
   readonly includeCrossOriginCredentials: boolean
+  /** Shown by a UI when the codec server fails. */
+  readonly customErrorMessage?: { readonly message: string; readonly link: string }
+}
+
+/** Whether two specs ask for the same. The order of regions and of filters is part of what is asked. */
+export function specEquals(a: NamespaceSpec, b: NamespaceSpec): boolean {
+  return canonical(a) === canonical(b)
+}
+
+function canonical(spec: NamespaceSpec): string {
+  const { mtlsAuth, codecServer } = spec
+  return JSON.stringify([
+    spec.name,
+    spec.regions,
+    spec.retentionDays,
+    mtlsAuth.enabled,
+    mtlsAuth.acceptedClientCa,
+    mtlsAuth.certificateFilters.map((filter) => [
+      filter.commonName,
+      filter.organization,
+      filter.organizationalUnit,
+      filter.subjectAlternativeName,
+    ]),
+    spec.apiKeyAuth.enabled,
+    codecServer === undefined
+      ? null
+      : [
+          codecServer.endpoint,
+          codecServer.passAccessToken,
+          codecServer.includeCrossOriginCredentials,
+          codecServer.customErrorMessage?.message ?? '',
+          codecServer.customErrorMessage?.link ?? '',
+        ],
+    spec.deletionProtected,
+  ])
 }

@@ -1,0 +1,53 @@
+import type { Problem } from '#libs/base'
+
+/** Account roles as the contract names them. Every user and every service account that is not scoped has exactly one. */
+export const accountRoles = ['owner', 'admin', 'developer', 'finance_admin', 'read', 'metrics_read'] as const
+export type AccountRole = (typeof accountRoles)[number]
+
+/** Namespace permissions, the strongest first. Each includes those after it. */
+export const namespacePermissions = ['admin', 'write', 'read'] as const
+export type NamespacePermission = (typeof namespacePermissions)[number]
+
+/** What a user or a service account of the whole account may do. */
+export interface AccessSpec {
+  readonly accountRole: AccountRole
+  /** Namespace id → permission. Empty for owners and admins, who are admins of every namespace anyhow. */
+  readonly namespaceAccesses: Readonly<Record<string, NamespacePermission>>
+}
+
+/** Each grant is an entry in the edge's configuration: a bound keeps one principal from filling it. */
+const maxNamespaceAccesses = 1000
+
+/** Checks an access at the given field path (`spec.access`), for a principal of the tenant. */
+export function validateAccess(access: AccessSpec, field: string, tenantId: string): Problem[] {
+  const ids = Object.keys(access.namespaceAccesses)
+  const problems = ids
+    .filter((id) => !isNamespaceIdOf(id, tenantId))
+    .map((id) => ({ field: `${field}.namespace_accesses`, message: `namespace ${JSON.stringify(id)} not found` }))
+  if (ids.length > maxNamespaceAccesses) {
+    problems.push({ field: `${field}.namespace_accesses`, message: `at most ${maxNamespaceAccesses} namespaces` })
+  }
+  if (ids.length > 0 && (access.accountRole === 'owner' || access.accountRole === 'admin')) {
+    problems.push({
+      field: `${field}.namespace_accesses`,
+      message: `must be empty for the role ${access.accountRole}, which is admin of every namespace`,
+    })
+  }
+  return problems
+}
+
+/** Whether two accesses grant the same; the order of namespaces means nothing. */
+export function accessEquals(a: AccessSpec, b: AccessSpec): boolean {
+  const ids = Object.keys(a.namespaceAccesses)
+  return (
+    a.accountRole === b.accountRole &&
+    ids.length === Object.keys(b.namespaceAccesses).length &&
+    ids.every((id) => a.namespaceAccesses[id] === b.namespaceAccesses[id])
+  )
+}
+
+/** Whether the id is one of the tenant's, as far as an id can say it: `<name>.<tenant id>`. */
+export function isNamespaceIdOf(namespaceId: string, tenantId: string): boolean {
+  const dot = namespaceId.lastIndexOf('.')
+  return dot > 0 && namespaceId.slice(dot + 1) === tenantId
+}

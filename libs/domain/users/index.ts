@@ -1,0 +1,13 @@
+export {
+  type AccessSpec,
+  type AccountRole,
+  accessEquals,
+  accountRoles,
+  isNamespaceIdOf,
+  type NamespacePermission,
+  namespacePermissions,
+  validateAccess,
+} from './access.ts'
+export { emailMistake, normalizeEmail } from './email.ts'
+export { type UserSpec, type UserState, validateUserSpec } from './spec.ts'
+export { lineMistake, paragraphMistake } from './text.ts'
