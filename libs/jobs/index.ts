@@ -1,0 +1,2 @@
+export { enqueue } from './enqueue.ts'
+export type { TaskName, TaskPayloads } from './tasks.ts'

@@ -1,0 +1,8 @@
+/** The reconcilers' tasks. A payload names a noun: a hint to look, never what to do. */
+export interface TaskPayloads {
+  readonly 'reconcile-namespace': { readonly namespaceId: string }
+  readonly 'reconcile-cell': { readonly cellId: string }
+  readonly 'reconcile-node': { readonly nodeId: string }
+}
+
+export type TaskName = keyof TaskPayloads

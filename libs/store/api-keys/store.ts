@@ -1,0 +1,165 @@
+import type { Selectable } from 'kysely'
+import { sql } from 'kysely'
+import type { Authorized } from '#libs/authz'
+import { AppError, newId, notFound } from '#libs/base'
+import type { Executor, Trx } from '../database.ts'
+import { staleVersion } from '../stale-version.ts'
+import type { ApiKeysTable } from './table.ts'
+
+export type ApiKeyRow = Selectable<ApiKeysTable>
+
+export interface NewApiKey {
+  readonly ownerKind: 'user' | 'service_account'
+  readonly ownerId: string
+  readonly displayName: string
+  readonly description: string
+  readonly disabled: boolean
+  readonly expiresAt: Date
+}
+
+type AnyProof = Authorized<'api_key', 'read'> | Authorized<'api_key', 'update'> | Authorized<'api_key', 'delete'>
+
+/**
+ * @param limit how many keys that have not expired the owner may have.
+ * @throws AppError `exhausted`
+ */
+export async function createApiKey(
+  trx: Trx,
+  proof: Authorized<'user', 'create_api_key'> | Authorized<'service_account', 'create_api_key'>,
+  key: NewApiKey,
+  limit: number,
+): Promise<ApiKeyRow> {
+  const { tenantId } = proof.target
+  // Two requests at the limit must not both see room.
+  await sql`select pg_advisory_xact_lock(hashtext(${`api_keys ${key.ownerId}`}))`.execute(trx)
+  const { count } = await trx
+    .selectFrom('api_keys')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('tenant_id', '=', tenantId)
+    .where('owner_id', '=', key.ownerId)
+    .where('deleted_at', 'is', null)
+    .where('expires_at', '>', sql<Date>`now()`)
+    .executeTakeFirstOrThrow()
+  if (count >= limit) {
+    throw new AppError(
+      'exhausted',
+      `the owner has ${count} API keys that have not expired, and ${limit} is the limit: delete one first`,
+    )
+  }
+  return trx
+    .insertInto('api_keys')
+    .values({
+      id: newId('key'),
+      tenant_id: tenantId,
+      owner_kind: key.ownerKind,
+      owner_id: key.ownerId,
+      display_name: key.displayName,
+      description: key.description,
+      disabled: key.disabled,
+      expires_at: key.expiresAt,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+}
+
+/** @throws AppError `not_found`, also for a key that the proof does not reach. */
+export async function getApiKey(executor: Executor, proof: AnyProof): Promise<ApiKeyRow> {
+  const { tenantId, keyId } = proof.target
+  const row = await reached(executor, proof)
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', keyId)
+    .executeTakeFirst()
+  if (row === undefined) throw notFound('api key', keyId)
+  return row
+}
+
+export interface ApiKeyPage {
+  readonly ownerId: string | undefined
+  readonly ownerKind: 'user' | 'service_account' | undefined
+  readonly after: string | undefined
+  readonly limit: number
+}
+
+/** By id, ascending. */
+export async function listApiKeys(
+  executor: Executor,
+  proof: Authorized<'api_key', 'list'>,
+  page: ApiKeyPage,
+): Promise<readonly ApiKeyRow[]> {
+  let query = reached(executor, proof).where('tenant_id', '=', proof.target.tenantId).orderBy('id').limit(page.limit)
+  if (page.ownerId !== undefined) query = query.where('owner_id', '=', page.ownerId)
+  if (page.ownerKind !== undefined) query = query.where('owner_kind', '=', page.ownerKind)
+  if (page.after !== undefined) query = query.where('id', '>', page.after)
+  return query.execute()
+}
+
+function reached(executor: Executor, proof: AnyProof | Authorized<'api_key', 'list'>) {
+  const query = executor.selectFrom('api_keys').selectAll().where('deleted_at', 'is', null)
+  const { limit } = proof
+  if (limit.kind !== 'only') return query
+  return query.where((eb) =>
+    eb.or([
+      eb('owner_id', '=', limit.ownerId ?? ''),
+      eb(
+        'owner_id',
+        'in',
+        eb
+          .selectFrom('service_accounts')
+          .select('service_accounts.id')
+          .where('scoped_namespace_id', 'in', [...limit.namespaceIds, '']),
+      ),
+    ]),
+  )
+}
+
+export interface ApiKeyChange {
+  readonly displayName: string
+  readonly description: string
+  readonly disabled: boolean
+}
+
+/** @throws AppError `precondition` when the resource version is not the latest. */
+export async function updateApiKey(
+  trx: Trx,
+  proof: Authorized<'api_key', 'update'>,
+  change: ApiKeyChange,
+  resourceVersion: string,
+): Promise<ApiKeyRow> {
+  const present = await getApiKey(trx, proof)
+  const row = await trx
+    .updateTable('api_keys')
+    .set((eb) => ({
+      display_name: change.displayName,
+      description: change.description,
+      disabled: change.disabled,
+      resource_version: eb('resource_version', '+', 1),
+      updated_at: new Date(),
+    }))
+    .where('tenant_id', '=', present.tenant_id)
+    .where('id', '=', present.id)
+    .where('deleted_at', 'is', null)
+    .where((eb) => eb(eb.cast<string>('resource_version', 'text'), '=', resourceVersion))
+    .returningAll()
+    .executeTakeFirst()
+  if (row === undefined) throw staleVersion('API key', resourceVersion, present.resource_version)
+  return row
+}
+
+/** Revokes the key, here at once and at the edge within seconds. @throws AppError as {@link updateApiKey} */
+export async function deleteApiKey(
+  trx: Trx,
+  proof: Authorized<'api_key', 'delete'>,
+  resourceVersion: string,
+): Promise<void> {
+  const present = await getApiKey(trx, proof)
+  const row = await trx
+    .updateTable('api_keys')
+    .set({ deleted_at: new Date() })
+    .where('tenant_id', '=', present.tenant_id)
+    .where('id', '=', present.id)
+    .where('deleted_at', 'is', null)
+    .where((eb) => eb(eb.cast<string>('resource_version', 'text'), '=', resourceVersion))
+    .returning('id')
+    .executeTakeFirst()
+  if (row === undefined) throw staleVersion('API key', resourceVersion, present.resource_version)
+}

@@ -1,0 +1,172 @@
+import { type Selectable, sql } from 'kysely'
+import type { Authorized } from '#libs/authz'
+import { newId, notFound } from '#libs/base'
+import { type CellCandidate, chooseCell } from '#libs/domain/cells'
+import type { Executor, Trx } from '../database.ts'
+import { StaleWriterError } from '../lease.ts'
+import type { CellsTable } from './table.ts'
+
+export type CellRow = Selectable<CellsTable>
+
+/** What a new cell of a region is like. */
+export interface CellTemplate {
+  readonly region: string
+  readonly driver: string
+  readonly namespaceLimit: number
+  readonly historyShards: number
+  readonly serverVersion: string
+  /** The new cell's database password, sealed for the place `cells/<id>/database`. */
+  readonly sealPassword: (cellId: string) => string
+}
+
+export interface Placement {
+  readonly cellId: string
+  /** Whether the cell was made for this. */
+  readonly created: boolean
+}
+
+/**
+ * Decides which cell hosts a namespace, once and for ever, and makes a new cell (with its first node) when the existing
+ * ones are full. A region's placements are made one after the other: two at once must not both take the last place.
+ */
+export async function placeNamespace(
+  trx: Trx,
+  proof: Authorized<'namespace', 'update'>,
+  _mayCreate: Authorized<'cell', 'create'>,
+  template: CellTemplate,
+): Promise<Placement> {
+  await sql`select pg_advisory_xact_lock(hashtext(${`place ${template.region}`}))`.execute(trx)
+  const choice = chooseCell(await candidates(trx, template.region), template.namespaceLimit)
+  const cellId = choice.kind === 'existing' ? choice.cellId : await insertCell(trx, template)
+  await trx
+    .updateTable('namespaces')
+    .set({ cell_id: cellId })
+    .where('id', '=', proof.target.namespaceId)
+    .where('cell_id', 'is', null)
+    .execute()
+  return { cellId, created: choice.kind === 'create' }
+}
+
+async function candidates(trx: Trx, region: string): Promise<CellCandidate[]> {
+  return trx
+    .selectFrom('cells')
+    .select((eb) => [
+      'id',
+      'state',
+      eb
+        .selectFrom('namespaces')
+        .select((inner) => inner.fn.countAll<number>().as('count'))
+        .whereRef('namespaces.cell_id', '=', 'cells.id')
+        .where('namespaces.state', '<>', 'deleted')
+        .$asScalar()
+        .$notNull()
+        .as('namespaces'),
+    ])
+    .where('region', '=', region)
+    .where('state', '<>', 'deleted')
+    .execute()
+}
+
+async function insertCell(trx: Trx, template: CellTemplate): Promise<string> {
+  const id = newId('cell')
+  await trx
+    .insertInto('cells')
+    .values({
+      id,
+      region: template.region,
+      driver: template.driver,
+      namespace_limit: template.namespaceLimit,
+      history_shards: template.historyShards,
+      server_version: template.serverVersion,
+      database_name: id.replaceAll('-', '_'),
+      database_password_sealed: template.sealPassword(id),
+      databases_observed: null,
+      lease_owner: null,
+      leased_until: null,
+    })
+    .execute()
+  await trx
+    .insertInto('nodes')
+    .values({
+      id: newId('node'),
+      cell_id: id,
+      driver: template.driver,
+      address: null,
+      observed: null,
+      lease_owner: null,
+      leased_until: null,
+    })
+    .execute()
+  return id
+}
+
+/** @throws AppError `not_found` */
+export async function getCell(
+  executor: Executor,
+  proof: Authorized<'cell', 'read'> | Authorized<'cell', 'update'>,
+): Promise<CellRow> {
+  const { cellId } = proof.target
+  const row = await executor.selectFrom('cells').selectAll().where('id', '=', cellId).executeTakeFirst()
+  if (row === undefined) throw notFound('cell', cellId)
+  return row
+}
+
+export type CellSummary = CellRow & { readonly namespaces: number }
+
+/** By id, ascending, each with how many namespaces it has. */
+export async function listCells(
+  executor: Executor,
+  _proof: Authorized<'cell', 'list'>,
+  page: { readonly after: string; readonly limit: number },
+): Promise<readonly CellSummary[]> {
+  return executor
+    .selectFrom('cells')
+    .selectAll()
+    .select((eb) =>
+      eb
+        .selectFrom('namespaces')
+        .select((inner) => inner.fn.countAll<number>().as('count'))
+        .whereRef('namespaces.cell_id', '=', 'cells.id')
+        .where('namespaces.state', '<>', 'deleted')
+        .$asScalar()
+        .$notNull()
+        .as('namespaces'),
+    )
+    .where('id', '>', page.after)
+    .where('state', '<>', 'deleted')
+    .orderBy('id')
+    .limit(page.limit)
+    .execute()
+}
+
+export interface CellRecord {
+  readonly state?: CellRow['state']
+  readonly databasesObserved?: object | null
+  readonly conditions?: Readonly<Record<string, unknown>>
+  readonly failures?: number
+}
+
+/** Writes what a pass saw. @throws StaleWriterError when the lease is no longer this pass's. */
+export async function recordCell(
+  executor: Executor,
+  proof: Authorized<'cell', 'update'>,
+  holder: string,
+  record: CellRecord,
+): Promise<void> {
+  const row = await executor
+    .updateTable('cells')
+    .set({
+      updated_at: new Date(),
+      ...(record.state === undefined ? {} : { state: record.state }),
+      ...(record.databasesObserved === undefined
+        ? {}
+        : { databases_observed: record.databasesObserved === null ? null : JSON.stringify(record.databasesObserved) }),
+      ...(record.conditions === undefined ? {} : { conditions: JSON.stringify(record.conditions) }),
+      ...(record.failures === undefined ? {} : { failures: record.failures }),
+    })
+    .where('id', '=', proof.target.cellId)
+    .where('lease_owner', '=', holder)
+    .returning('id')
+    .executeTakeFirst()
+  if (row === undefined) throw new StaleWriterError(`the lease on ${proof.target.cellId} was lost`)
+}

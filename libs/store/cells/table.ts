@@ -1,0 +1,21 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+
+export interface CellsTable {
+  id: string
+  region: string
+  driver: string
+  state: Generated<'creating' | 'ready' | 'failed' | 'deleting' | 'deleted'>
+  namespace_limit: number
+  history_shards: number
+  server_version: string
+  database_name: string
+  database_password_sealed: string
+  databases_observed: JSONColumnType<object> | null
+  generation: Generated<number>
+  conditions: ColumnType<Record<string, unknown>, string | undefined, string>
+  failures: Generated<number>
+  lease_owner: string | null
+  leased_until: Date | null
+  created_at: Generated<Date>
+  updated_at: Generated<Date>
+}

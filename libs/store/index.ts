@@ -1,0 +1,5 @@
+export { Database, type DatabaseOptions, type Executor, type Trx } from './database.ts'
+export { type LeasedTable, releaseLease, StaleWriterError, takeLease } from './lease.ts'
+export { type MigrateOptions, migrate, NewerSchemaError } from './migration/migrate.ts'
+export { type DatabaseRole, databaseRoles, roleUrl } from './migration/roles.ts'
+export { assertSchemaFits } from './migration/schema-guard.ts'

@@ -1,0 +1,37 @@
+import { sql } from 'kysely'
+import type { Executor } from './database.ts'
+
+/** Nouns that a reconciler works on, one pass at a time. */
+export type LeasedTable = 'namespaces' | 'cells' | 'nodes'
+
+/**
+ * Takes the row's lease for `seconds`, by compare-and-set. Two passes over one noun can overlap (graphile-worker runs a
+ * job that was re-added under the key of a running one), and so can two replicas: the one without the lease steps aside.
+ * @param holder unique to the pass, not to the process.
+ * @returns whether the lease is ours.
+ */
+export async function takeLease(
+  executor: Executor,
+  table: LeasedTable,
+  id: string,
+  holder: string,
+  seconds: number,
+): Promise<boolean> {
+  const { rows } = await sql`
+    update ${sql.table(table)} set lease_owner = ${holder}, leased_until = now() + make_interval(secs => ${seconds})
+    where id = ${id} and (leased_until is null or leased_until < now())
+    returning id`.execute(executor)
+  return rows.length === 1
+}
+
+/** Gives the lease back, if it is still ours. */
+export async function releaseLease(executor: Executor, table: LeasedTable, id: string, holder: string): Promise<void> {
+  await sql`
+    update ${sql.table(table)} set lease_owner = null, leased_until = null
+    where id = ${id} and lease_owner = ${holder}`.execute(executor)
+}
+
+/** A pass found that its lease ran out, or that the intent moved on: whatever it was about to write is stale. */
+export class StaleWriterError extends Error {
+  override readonly name = 'StaleWriterError'
+}

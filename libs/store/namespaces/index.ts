@@ -1,0 +1,3 @@
+export * from './grants.ts'
+export * from './reconcile.ts'
+export * from './store.ts'

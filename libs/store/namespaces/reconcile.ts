@@ -1,0 +1,203 @@
+import { sql } from 'kysely'
+import type { Authorized } from '#libs/authz'
+import { notFound } from '#libs/base'
+import type { NamespaceState } from '#libs/domain/namespaces'
+import type { Executor, Trx } from '../database.ts'
+import { StaleWriterError } from '../lease.ts'
+import type { NamespaceRow } from './store.ts'
+
+/** The row whatever its state, for a reconciler. @throws AppError `not_found` */
+export async function readNamespace(
+  executor: Executor,
+  proof: Authorized<'namespace', 'update'>,
+): Promise<NamespaceRow> {
+  const { namespaceId } = proof.target
+  const row = await executor.selectFrom('namespaces').selectAll().where('id', '=', namespaceId).executeTakeFirst()
+  if (row === undefined) throw notFound('namespace', namespaceId)
+  return row
+}
+
+export interface NamespaceRecord {
+  readonly cellObserved?: object | null
+  readonly edgeObserved?: object | null
+  readonly served?: boolean
+  readonly waitingFor?: string
+  readonly failures?: number
+}
+
+/**
+ * Writes what a pass saw.
+ * @param generation the intent that the pass works for.
+ * @throws StaleWriterError when the lease is no longer this pass's, or the intent moved on meanwhile.
+ */
+export async function recordNamespace(
+  executor: Executor,
+  proof: Authorized<'namespace', 'update'>,
+  fence: { readonly holder: string; readonly generation: number },
+  record: NamespaceRecord,
+): Promise<void> {
+  const row = await executor
+    .updateTable('namespaces')
+    .set({
+      ...(record.cellObserved === undefined ? {} : { cell_observed: json(record.cellObserved) }),
+      ...(record.edgeObserved === undefined ? {} : { edge_observed: json(record.edgeObserved) }),
+      ...(record.served === undefined ? {} : { served: record.served }),
+      ...(record.waitingFor === undefined ? {} : { waiting_for: record.waitingFor }),
+      ...(record.failures === undefined ? {} : { failures: record.failures }),
+      // A pass that works is a pass that lives.
+      leased_until: sql<Date>`now() + interval '30 seconds'`,
+    })
+    .where('id', '=', proof.target.namespaceId)
+    .where('lease_owner', '=', fence.holder)
+    .where('generation', '=', fence.generation)
+    .returning('id')
+    .executeTakeFirst()
+  if (row === undefined) throw new StaleWriterError(`another pass works on ${proof.target.namespaceId}`)
+  if (record.waitingFor !== undefined) await tellOperations(executor, proof.target.namespaceId, record.waitingFor)
+}
+
+async function tellOperations(executor: Executor, namespaceId: string, waitingFor: string): Promise<void> {
+  await executor
+    .updateTable('operations')
+    .set({ state: 'in_progress', waiting_for: waitingFor, started_at: sql<Date>`coalesce(started_at, now())` })
+    .where('resource_id', '=', namespaceId)
+    .where('state', 'in', ['pending', 'in_progress'])
+    .execute()
+}
+
+/**
+ * The pass reached the spec: the row settles, and every operation up to this generation is fulfilled.
+ * @throws StaleWriterError as {@link recordNamespace}
+ */
+export async function settleNamespace(
+  trx: Trx,
+  proof: Authorized<'namespace', 'update'>,
+  fence: { readonly holder: string; readonly generation: number },
+  state: NamespaceState,
+): Promise<void> {
+  const { namespaceId } = proof.target
+  const row = await trx
+    .updateTable('namespaces')
+    .set({
+      state,
+      waiting_for: '',
+      failures: 0,
+      ...(state === 'deleted' ? { deleted_at: new Date(), served: false } : {}),
+    })
+    .where('id', '=', namespaceId)
+    .where('lease_owner', '=', fence.holder)
+    .where('generation', '=', fence.generation)
+    .returning('id')
+    .executeTakeFirst()
+  if (row === undefined) throw new StaleWriterError(`another pass works on ${namespaceId}`)
+  if (state === 'deleted') await removeScopedPrincipals(trx, namespaceId)
+  await endOperations(trx, namespaceId, fence.generation, 'fulfilled', '')
+}
+
+/** Grants end with the namespace, and so do the service accounts that were for it alone, and their keys. */
+async function removeScopedPrincipals(trx: Trx, namespaceId: string): Promise<void> {
+  const gone = await trx
+    .updateTable('service_accounts')
+    .set({ deleted_at: new Date() })
+    .where('scoped_namespace_id', '=', namespaceId)
+    .where('deleted_at', 'is', null)
+    .returning('id')
+    .execute()
+  if (gone.length > 0) {
+    await trx
+      .updateTable('api_keys')
+      .set({ deleted_at: new Date() })
+      .where(
+        'owner_id',
+        'in',
+        gone.map((row) => row.id),
+      )
+      .where('deleted_at', 'is', null)
+      .execute()
+  }
+  await trx.deleteFrom('namespace_grants').where('namespace_id', '=', namespaceId).execute()
+}
+
+/** The spec cannot be reached: the operations of this generation fail with a reason that a person understands. */
+export async function failNamespace(
+  trx: Trx,
+  proof: Authorized<'namespace', 'update'>,
+  generation: number,
+  state: NamespaceState,
+  reason: string,
+): Promise<void> {
+  const { namespaceId } = proof.target
+  await trx
+    .updateTable('namespaces')
+    .set({ state, waiting_for: reason })
+    .where('id', '=', namespaceId)
+    .where('generation', '=', generation)
+    .where('state', 'in', ['activating', 'updating', 'deleting'])
+    .execute()
+  await endOperations(trx, namespaceId, generation, 'failed', reason)
+}
+
+async function endOperations(
+  trx: Trx,
+  resourceId: string,
+  generation: number,
+  state: 'fulfilled' | 'failed',
+  reason: string,
+): Promise<void> {
+  await trx
+    .updateTable('operations')
+    .set({
+      state,
+      failure_reason: reason,
+      waiting_for: '',
+      finished_at: new Date(),
+      started_at: sql<Date>`coalesce(started_at, now())`,
+    })
+    .where('resource_id', '=', resourceId)
+    .where('generation', '<=', generation)
+    .where('state', 'in', ['pending', 'in_progress'])
+    .execute()
+}
+
+/** Rows that are not where their spec wants them, whoever should have woken their reconciler. */
+export async function listUnsettled(
+  executor: Executor,
+  limit: number,
+): Promise<readonly { id: string; tenant_id: string }[]> {
+  return executor
+    .selectFrom('namespaces')
+    .select(['id', 'tenant_id'])
+    .where('state', 'in', ['activating', 'updating', 'deleting'])
+    .where((eb) => eb.or([eb('leased_until', 'is', null), eb('leased_until', '<', sql<Date>`now()`)]))
+    .limit(limit)
+    .execute()
+}
+
+/** Namespaces that wait for this cell to come up. */
+export async function listWaitingForCell(executor: Executor, cellId: string): Promise<readonly string[]> {
+  const rows = await executor
+    .selectFrom('namespaces')
+    .select('id')
+    .where('cell_id', '=', cellId)
+    .where('state', 'in', ['activating', 'updating', 'deleting'])
+    .execute()
+  return rows.map((row) => row.id)
+}
+
+/** Operations past their deadline, with the namespace that they are about. */
+export async function listOverdue(
+  executor: Executor,
+  limit: number,
+): Promise<readonly { resource_id: string; tenant_id: string; generation: number; waiting_for: string }[]> {
+  return executor
+    .selectFrom('operations')
+    .select(['resource_id', 'tenant_id', 'generation', 'waiting_for'])
+    .where('state', 'in', ['pending', 'in_progress'])
+    .where('deadline_at', '<', sql<Date>`now()`)
+    .limit(limit)
+    .execute()
+}
+
+function json(value: object | null): string | null {
+  return value === null ? null : JSON.stringify(value)
+}

@@ -1,0 +1,78 @@
+import type { Selectable } from 'kysely'
+import type { Authorized } from '#libs/authz'
+import { notFound } from '#libs/base'
+import type { Executor } from '../database.ts'
+import { StaleWriterError } from '../lease.ts'
+import type { NodesTable } from './table.ts'
+
+export type NodeRow = Selectable<NodesTable>
+
+/** @throws AppError `not_found` */
+export async function getNode(
+  executor: Executor,
+  proof: Authorized<'node', 'read'> | Authorized<'node', 'update'>,
+): Promise<NodeRow> {
+  const { nodeId } = proof.target
+  const row = await executor.selectFrom('nodes').selectAll().where('id', '=', nodeId).executeTakeFirst()
+  if (row === undefined) throw notFound('node', nodeId)
+  return row
+}
+
+/** Of one cell, or of all; in the order in which they were made. */
+export async function listNodes(
+  executor: Executor,
+  _proof: Authorized<'node', 'list'>,
+  cellId: string | undefined,
+): Promise<readonly NodeRow[]> {
+  let query = executor
+    .selectFrom('nodes')
+    .selectAll()
+    .where('state', '<>', 'deleted')
+    .orderBy('created_at')
+    .orderBy('id')
+  if (cellId !== undefined) query = query.where('cell_id', '=', cellId)
+  return query.execute()
+}
+
+export interface NodeRecord {
+  readonly state?: NodeRow['state']
+  readonly address?: string
+  readonly observed?: object | null
+  readonly conditions?: Readonly<Record<string, unknown>>
+  readonly failures?: number
+}
+
+/** Writes what a pass saw. @throws StaleWriterError when the lease is no longer this pass's. */
+export async function recordNode(
+  executor: Executor,
+  proof: Authorized<'node', 'update'>,
+  holder: string,
+  record: NodeRecord,
+): Promise<void> {
+  const row = await executor
+    .updateTable('nodes')
+    .set({
+      updated_at: new Date(),
+      ...(record.state === undefined ? {} : { state: record.state }),
+      ...(record.address === undefined ? {} : { address: record.address }),
+      ...(record.observed === undefined
+        ? {}
+        : { observed: record.observed === null ? null : JSON.stringify(record.observed) }),
+      ...(record.conditions === undefined ? {} : { conditions: JSON.stringify(record.conditions) }),
+      ...(record.failures === undefined ? {} : { failures: record.failures }),
+    })
+    .where('id', '=', proof.target.nodeId)
+    .where('lease_owner', '=', holder)
+    .returning('id')
+    .executeTakeFirst()
+  if (row === undefined) throw new StaleWriterError(`the lease on ${proof.target.nodeId} was lost`)
+}
+
+/** A new manifest for the node (its certificate was renewed, say): the next pass brings it there. */
+export async function bumpNodeGeneration(executor: Executor, proof: Authorized<'node', 'update'>): Promise<void> {
+  await executor
+    .updateTable('nodes')
+    .set((eb) => ({ generation: eb('generation', '+', 1) }))
+    .where('id', '=', proof.target.nodeId)
+    .execute()
+}

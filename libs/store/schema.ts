@@ -1,0 +1,36 @@
+import type { Generated } from 'kysely'
+import type { ApiKeysTable } from './api-keys/table.ts'
+import type { CellsTable } from './cells/table.ts'
+import type { CertificateAuthoritiesTable, CertificatesTable } from './certificates/table.ts'
+import type { InvitationsTable } from './invitations/table.ts'
+import type { NamespaceGrantsTable, NamespacesTable } from './namespaces/table.ts'
+import type { NodesTable } from './nodes/table.ts'
+import type { OperationsTable } from './operations/table.ts'
+import type { ServiceAccountsTable } from './service-accounts/table.ts'
+import type { SigningKeysTable } from './signing-keys/table.ts'
+import type { TenantsTable } from './tenants/table.ts'
+import type { UsersTable } from './users/table.ts'
+import type { WaitlistEntriesTable } from './waitlist/table.ts'
+
+/** Every table, for Kysely. The golden `schema.sql` shows what the migrations make of them. */
+export interface Schema {
+  readonly api_keys: ApiKeysTable
+  readonly cells: CellsTable
+  readonly certificate_authorities: CertificateAuthoritiesTable
+  readonly certificates: CertificatesTable
+  readonly invitations: InvitationsTable
+  readonly namespace_grants: NamespaceGrantsTable
+  readonly namespaces: NamespacesTable
+  readonly nodes: NodesTable
+  readonly operations: OperationsTable
+  readonly schema_migrations: {
+    readonly name: string
+    readonly breaking: boolean
+    readonly applied_at: Generated<Date>
+  }
+  readonly service_accounts: ServiceAccountsTable
+  readonly signing_keys: SigningKeysTable
+  readonly tenants: TenantsTable
+  readonly users: UsersTable
+  readonly waitlist_entries: WaitlistEntriesTable
+}

@@ -1,0 +1,179 @@
+import type { Selectable } from 'kysely'
+import { sql } from 'kysely'
+import type { Authorized } from '#libs/authz'
+import { AppError, newId, notFound } from '#libs/base'
+import type { Executor, Trx } from '../database.ts'
+import { staleVersion } from '../stale-version.ts'
+import type { ServiceAccountsTable } from './table.ts'
+
+export type ServiceAccountRow = Selectable<ServiceAccountsTable>
+
+export interface ServiceAccountFields {
+  readonly name: string
+  readonly description: string
+  readonly accountRole: string
+  readonly scopedNamespaceId: string | null
+}
+
+type AnyProof =
+  | Authorized<'service_account', 'read'>
+  | Authorized<'service_account', 'update'>
+  | Authorized<'service_account', 'delete'>
+  | Authorized<'service_account', 'create_api_key'>
+
+/** @throws AppError `already_exists` when the name is taken among the living. */
+export async function createServiceAccount(
+  trx: Trx,
+  proof: Authorized<'account', 'create_service_account'> | Authorized<'namespace', 'create_service_account'>,
+  fields: ServiceAccountFields,
+): Promise<ServiceAccountRow> {
+  const row = await trx
+    .insertInto('service_accounts')
+    .values({ id: newId('sa'), tenant_id: proof.target.tenantId, ...columns(fields) })
+    .onConflict((conflict) => conflict.columns(['tenant_id', 'name']).where('deleted_at', 'is', null).doNothing())
+    .returningAll()
+    .executeTakeFirst()
+  if (row === undefined) throw nameTaken(fields.name)
+  return row
+}
+
+/** @throws AppError `not_found`, also for one that the proof does not reach. */
+export async function getServiceAccount(executor: Executor, proof: AnyProof): Promise<ServiceAccountRow> {
+  const { tenantId, serviceAccountId } = proof.target
+  const row = await executor
+    .selectFrom('service_accounts')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', serviceAccountId)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
+  if (row === undefined || !isReached(row, proof)) throw notFound('service account', serviceAccountId)
+  return row
+}
+
+function isReached(row: ServiceAccountRow, proof: AnyProof): boolean {
+  switch (proof.limit.kind) {
+    case 'all':
+      return true
+    case 'not_account_owners':
+      return row.account_role !== 'owner'
+    case 'only':
+      return (
+        row.id === proof.limit.ownerId ||
+        (row.scoped_namespace_id !== null && proof.limit.namespaceIds.has(row.scoped_namespace_id))
+      )
+  }
+}
+
+/** The service account behind the caller's own credentials. @throws AppError `not_found` */
+export async function getOwnServiceAccount(
+  executor: Executor,
+  proof: Authorized<'identity', 'read'>,
+): Promise<ServiceAccountRow> {
+  const row = await executor
+    .selectFrom('service_accounts')
+    .selectAll()
+    .where('tenant_id', '=', proof.target.tenantId)
+    .where('id', '=', proof.actor.id)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
+  if (row === undefined) throw notFound('service account', proof.actor.id)
+  return row
+}
+
+/** By id, ascending. */
+export async function listServiceAccounts(
+  executor: Executor,
+  proof: Authorized<'service_account', 'list'>,
+  page: { readonly after: string | undefined; readonly limit: number },
+): Promise<readonly ServiceAccountRow[]> {
+  let query = executor
+    .selectFrom('service_accounts')
+    .selectAll()
+    .where('tenant_id', '=', proof.target.tenantId)
+    .where('deleted_at', 'is', null)
+    .orderBy('id')
+    .limit(page.limit)
+  if (proof.limit.kind === 'only') {
+    const { ownerId, namespaceIds } = proof.limit
+    query = query.where((eb) =>
+      eb.or([eb('id', '=', ownerId ?? ''), eb('scoped_namespace_id', 'in', [...namespaceIds, ''])]),
+    )
+  }
+  if (page.after !== undefined) query = query.where('id', '>', page.after)
+  return query.execute()
+}
+
+/** @throws AppError `precondition` when the resource version is not the latest; `already_exists` for a taken name. */
+export async function updateServiceAccount(
+  trx: Trx,
+  proof: Authorized<'service_account', 'update'>,
+  fields: ServiceAccountFields,
+  resourceVersion: string,
+): Promise<ServiceAccountRow> {
+  const present = await getServiceAccount(trx, proof)
+  const taken = await trx
+    .selectFrom('service_accounts')
+    .select('id')
+    .where('tenant_id', '=', present.tenant_id)
+    .where('name', '=', fields.name)
+    .where('id', '<>', present.id)
+    .where('deleted_at', 'is', null)
+    .executeTakeFirst()
+  if (taken !== undefined) throw nameTaken(fields.name)
+  const row = await trx
+    .updateTable('service_accounts')
+    .set((eb) => ({ ...columns(fields), resource_version: eb('resource_version', '+', 1), updated_at: new Date() }))
+    .where('tenant_id', '=', present.tenant_id)
+    .where('id', '=', present.id)
+    .where('deleted_at', 'is', null)
+    .where((eb) => eb(eb.cast<string>('resource_version', 'text'), '=', resourceVersion))
+    .returningAll()
+    .executeTakeFirst()
+  if (row === undefined) throw staleVersion('service account', resourceVersion, present.resource_version)
+  return row
+}
+
+/** Takes its keys and grants along. @throws AppError as {@link updateServiceAccount} */
+export async function deleteServiceAccount(
+  trx: Trx,
+  proof: Authorized<'service_account', 'delete'>,
+  resourceVersion: string,
+): Promise<void> {
+  const present = await getServiceAccount(trx, proof)
+  const row = await trx
+    .updateTable('service_accounts')
+    .set({ deleted_at: new Date() })
+    .where('tenant_id', '=', present.tenant_id)
+    .where('id', '=', present.id)
+    .where('deleted_at', 'is', null)
+    .where((eb) => eb(eb.cast<string>('resource_version', 'text'), '=', resourceVersion))
+    .returning('id')
+    .executeTakeFirst()
+  if (row === undefined) throw staleVersion('service account', resourceVersion, present.resource_version)
+  await trx
+    .updateTable('api_keys')
+    .set({ deleted_at: sql`now()` })
+    .where('tenant_id', '=', present.tenant_id)
+    .where('owner_id', '=', present.id)
+    .where('deleted_at', 'is', null)
+    .execute()
+  await trx
+    .deleteFrom('namespace_grants')
+    .where('tenant_id', '=', present.tenant_id)
+    .where('principal_id', '=', present.id)
+    .execute()
+}
+
+function columns(fields: ServiceAccountFields) {
+  return {
+    name: fields.name,
+    description: fields.description,
+    account_role: fields.accountRole,
+    scoped_namespace_id: fields.scopedNamespaceId,
+  }
+}
+
+function nameTaken(name: string): AppError {
+  return new AppError('already_exists', `a service account named ${JSON.stringify(name)} exists`)
+}

@@ -1,0 +1,62 @@
+import type { Selectable } from 'kysely'
+import type { Authorized } from '#libs/authz'
+import { notFound } from '#libs/base'
+import type { Executor, Trx } from '../database.ts'
+import type { TenantsTable } from './table.ts'
+
+export type TenantRow = Selectable<TenantsTable>
+
+/** @throws AppError `not_found` */
+export async function getTenant(
+  executor: Executor,
+  proof:
+    | Authorized<'tenant', 'read'>
+    | Authorized<'tenant', 'update'>
+    | Authorized<'tenant', 'create_certificate'>
+    | Authorized<'account', 'read'>,
+): Promise<TenantRow> {
+  const { tenantId } = proof.target
+  const row = await executor.selectFrom('tenants').selectAll().where('id', '=', tenantId).executeTakeFirst()
+  if (row === undefined) throw notFound('tenant', tenantId)
+  return row
+}
+
+/** By id, ascending. */
+export async function listTenants(
+  executor: Executor,
+  _proof: Authorized<'tenant', 'list'>,
+  page: { readonly after: string; readonly limit: number },
+): Promise<readonly TenantRow[]> {
+  return executor
+    .selectFrom('tenants')
+    .selectAll()
+    .where('id', '>', page.after)
+    .orderBy('id')
+    .limit(page.limit)
+    .execute()
+}
+
+/**
+ * Suspends or resumes. The API refuses a suspended tenant's next call, its edges within seconds; nothing of it is
+ * deleted. Saying it twice changes nothing.
+ */
+export async function setTenantState(
+  trx: Trx,
+  proof: Authorized<'tenant', 'update'>,
+  state: 'active' | 'suspended',
+  reason: string,
+): Promise<TenantRow> {
+  const row = await trx
+    .updateTable('tenants')
+    .set((eb) => ({
+      state,
+      state_reason: reason,
+      resource_version: eb('resource_version', '+', 1),
+      updated_at: new Date(),
+    }))
+    .where('id', '=', proof.target.tenantId)
+    .where('state', '<>', state)
+    .returningAll()
+    .executeTakeFirst()
+  return row ?? getTenant(trx, proof)
+}
