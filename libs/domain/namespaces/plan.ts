@@ -45,8 +45,9 @@ export interface ObservedNamespace {
 /** One idempotent outward call, or one wait. */
 export type NamespaceStep =
   /**
-   * RegisterNamespace; when it says that the name exists, describe it, and the observation becomes what was seen. Never
-   * look for the name before this call has returned: the cell would remember for a second that there is none.
+   * RegisterNamespace; when it says that the name exists, describe it, and the observation becomes what was seen, with
+   * `sinceUpdateMs: 0`, since what got lost may have been an update. Never look for the name before this call has
+   * returned: the cell would remember for a second that there is none.
    */
   | { readonly kind: 'register'; readonly id: string; readonly owner: string; readonly retentionDays: number }
   | { readonly kind: 'update-retention'; readonly id: string; readonly retentionDays: number }

@@ -1,0 +1,5 @@
+export { type CellCandidate, type CellChoice, chooseCell } from './choose.ts'
+export { type DesiredNode, type NodeStep, type ObservedNode, planNode } from './node-plan.ts'
+export { type CellStep, type DesiredCell, executableNow, type ObservedCell, planCell } from './plan.ts'
+export { type CellSpec, historyShardsFor } from './spec.ts'
+export { type CellState, cellMayBecome, type NodeState, nodeMayBecome, placementOf } from './state.ts'
