@@ -1,0 +1,86 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import fp from 'fastify-plugin'
+import { contractDocument } from './contract-document.ts'
+
+const statusSchema = {
+  type: 'object',
+  description: 'google.rpc.Status',
+  required: ['code', 'message'],
+  properties: {
+    code: { type: 'integer', description: 'The gRPC status code.' },
+    message: { type: 'string' },
+    details: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['@type'],
+        properties: {
+          '@type': { type: 'string', examples: ['type.googleapis.com/google.rpc.BadRequest'] },
+          fieldViolations: {
+            type: 'array',
+            items: { type: 'object', properties: { field: { type: 'string' }, description: { type: 'string' } } },
+          },
+        },
+      },
+    },
+  },
+}
+
+/** No address but this server's own: the page works offline, and tells nobody that it was opened. */
+const contentSecurityPolicy =
+  "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src 'self' data:; " +
+  "object-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'"
+
+export interface OpenapiOptions {
+  readonly version: string
+  /** Whether the Cloud Ops API is in the document; the operator listener shows its own routes only. */
+  readonly contract: boolean
+}
+
+/**
+ * `/openapi.json` and a page at `/docs` that shows it. Register it before the routes: those of ours that have a schema
+ * join the contract's in the document, unless the schema says `hide: true`.
+ */
+export const openapi = fp<OpenapiOptions>(
+  async (app, { version, contract }) => {
+    const described = contract ? contractDocument() : { paths: {}, schemas: {}, tags: [] }
+    await app.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: { title: 'Aqueduct', version, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+        components: {
+          securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'An API key' } },
+        },
+      },
+      transformObject: (given) => {
+        if (!('openapiObject' in given)) return given.swaggerObject
+        const own = given.openapiObject
+        const whole = {
+          ...own,
+          tags: [...described.tags, ...(own.tags ?? [])],
+          paths: { ...described.paths, ...own.paths },
+          components: {
+            ...own.components,
+            schemas: { ...described.schemas, ...own.components?.schemas, Status: statusSchema },
+            responses: {
+              ...own.components?.responses,
+              Error: {
+                description: 'google.rpc.Status',
+                content: { 'application/json': { schema: { $ref: '#/components/schemas/Status' } } },
+              },
+            },
+          },
+        }
+        return whole as typeof own
+      },
+    })
+    await app.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: contentSecurityPolicy,
+      uiConfig: { docExpansion: 'none', deepLinking: true, validatorUrl: null },
+    })
+    app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  },
+  { name: 'openapi', fastify: '5.x' },
+)

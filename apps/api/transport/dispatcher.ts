@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto'
+import { AppError, coerceError } from '#libs/base'
+import type { CloudHandlers, Rpc } from '#libs/cloud-api'
+import { Histogram, type Logger, type Registry } from '#libs/telemetry'
+import type { CallContext, Credentials, Transport } from './call-context.ts'
+import { type Status, statusOf } from './status.ts'
+
+/** One call as a transport hands it over. `Encoded` is what that transport sends as an answer. */
+export interface IncomingCall<Encoded> {
+  readonly rpc: Rpc
+  readonly transport: Transport
+  readonly credentials: Credentials
+  /** From `acceptRequestId`. */
+  readonly requestId: string
+  readonly deadline?: Date
+  readonly apiVersion?: string
+  /** Makes the request message. Called only once the caller is known, so that strangers learn nothing from parsing. */
+  readonly readRequest: () => object
+  readonly writeResponse: (response: object) => Encoded
+}
+
+export type Outcome<Encoded> =
+  | { readonly ok: true; readonly response: Encoded }
+  | { readonly ok: false; readonly status: Status }
+
+export interface DispatcherDeps<Claims> {
+  readonly handlers: CloudHandlers<CallContext<Claims>>
+  /** Who calls. Throws AppError `unauthenticated` for anybody it does not know. */
+  readonly authenticate: (credentials: Credentials) => Promise<Claims>
+  /** What the log calls the caller: an id, never a name or an address. */
+  readonly principalOf: (claims: Claims) => string
+  readonly logger: Logger
+  readonly registry: Registry
+}
+
+/** Answers a call; never rejects. Both transports end here. */
+export type Dispatch = <Encoded>(call: IncomingCall<Encoded>) => Promise<Outcome<Encoded>>
+
+type AnyHandler<Claims> = (context: CallContext<Claims>, request: object) => Promise<object>
+
+/** request id → authenticate → read the request → handler → error mapping → one log line and one observation. */
+export function createDispatch<Claims>(deps: DispatcherDeps<Claims>): Dispatch {
+  const { handlers, authenticate, principalOf, logger, registry } = deps
+  const seconds = new Histogram({
+    name: 'aqueduct_api_call_seconds',
+    help: 'Calls of the Cloud Ops API, by rpc, transport and gRPC status',
+    labelNames: ['rpc', 'transport', 'code'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers: [registry],
+  })
+
+  async function answer<Encoded>(call: IncomingCall<Encoded>, seen: { principal?: string }): Promise<Encoded> {
+    const claims = await authenticate(call.credentials)
+    seen.principal = principalOf(claims)
+    // The table is keyed by the rpc's name, so that this handler takes this rpc's request; the compiler cannot follow.
+    const handler = handlers[call.rpc.name] as AnyHandler<Claims> | undefined
+    if (handler === undefined) throw new AppError('unimplemented', `${call.rpc.name} is not implemented`)
+    const context: CallContext<Claims> = {
+      claims,
+      requestId: call.requestId,
+      transport: call.transport,
+      sourceAddress: call.credentials.sourceAddress,
+      ...(call.deadline === undefined ? {} : { deadline: call.deadline }),
+      ...(call.apiVersion === undefined ? {} : { apiVersion: call.apiVersion }),
+    }
+    return call.writeResponse(await handler(context, call.readRequest()))
+  }
+
+  return async (call) => {
+    const started = performance.now()
+    const seen: { principal?: string } = {}
+    const finish = (code: string, error?: Error) => {
+      const ms = performance.now() - started
+      seconds.observe({ rpc: call.rpc.name, transport: call.transport, code }, ms / 1000)
+      const line = {
+        rpc: call.rpc.name,
+        transport: call.transport,
+        requestId: call.requestId,
+        source: call.credentials.sourceAddress,
+        principal: seen.principal,
+        outcome: code,
+        ms: Math.round(ms),
+      }
+      if (error === undefined) logger.info(line, 'call')
+      else if (!(error instanceof AppError) || error.code === 'internal') {
+        logger.error({ ...line, err: error, context: error instanceof AppError ? error.context : undefined }, 'call')
+      } else logger.info({ ...line, reason: error.message, context: error.context }, 'call')
+    }
+    try {
+      const response = await answer(call, seen)
+      finish('OK')
+      return { ok: true, response }
+    } catch (thrown) {
+      const status = statusOf(thrown, call.requestId)
+      finish(status.name, coerceError(thrown))
+      return { ok: false, status }
+    }
+  }
+}
+
+const usableRequestId = /^[\w.:-]{1,128}$/
+
+/** The caller's request id when it is fit for logs and headers, else a new one. */
+export function acceptRequestId(sent: unknown): string {
+  return typeof sent === 'string' && usableRequestId.test(sent) ? sent : randomUUID()
+}

@@ -1,0 +1,180 @@
+import { X509Certificate } from 'node:crypto'
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type ServiceDefinition,
+  type sendUnaryData,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js'
+import { coerceError, invalidField } from '#libs/base'
+import { type Rpc, rpcs } from '#libs/cloud-api'
+import type { Credentials } from './call-context.ts'
+import { acceptRequestId, type Dispatch } from './dispatcher.ts'
+import { GrpcHealth } from './grpc-health.ts'
+import type { Status } from './status.ts'
+import { statusDetails } from './status-details.ts'
+
+/** Bytes; what Go's gRPC clients take by default, too. */
+const maxMessageBytes = 4 * 1024 * 1024
+
+export interface GrpcListener {
+  readonly host: string
+  /** 0 for any. */
+  readonly port: number
+  /** PEM. Without it the listener is plaintext (h2c). */
+  readonly tls?: { readonly key: string; readonly certificateChain: string }
+}
+
+export interface GrpcServer {
+  /** The ports in use, in the order of the listeners. */
+  readonly ports: readonly number[]
+  /** Lets running calls end for so many milliseconds, then ends them. */
+  stop(graceMs: number): Promise<void>
+}
+
+export interface GrpcOptions {
+  readonly dispatch: Dispatch
+  readonly listeners: readonly GrpcListener[]
+}
+
+/**
+ * Serves every rpc of the contract over gRPC, and grpc.health.v1. Clients may ping as often as they like: grpc-js
+ * polices nobody, and npm @temporalio/cloud pings every 30 s without calls.
+ * @throws Error when an address cannot be listened on.
+ */
+export async function startGrpc({ dispatch, listeners }: GrpcOptions): Promise<GrpcServer> {
+  const server = new Server({ 'grpc.max_receive_message_length': maxMessageBytes })
+  const health = new GrpcHealth(serviceNames)
+  health.addTo(server)
+  server.addService(definition, implementation(dispatch))
+  const ports: number[] = []
+  try {
+    for (const listener of listeners) ports.push(await listen(server, listener))
+  } catch (thrown) {
+    server.forceShutdown()
+    throw thrown
+  }
+  return {
+    ports,
+    stop: (graceMs) =>
+      new Promise((resolve) => {
+        health.stop()
+        const timer = setTimeout(() => server.forceShutdown(), graceMs)
+        server.tryShutdown(() => {
+          clearTimeout(timer)
+          resolve()
+        })
+      }),
+  }
+}
+
+// Requests stay bytes here: whoever is not known gets no answer from parsing, and a malformed one gets ours.
+const bytes = (value: Buffer) => value
+const definition: ServiceDefinition = Object.fromEntries(
+  rpcs.map((rpc) => [
+    rpc.name,
+    {
+      path: rpc.grpcPath,
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: bytes,
+      requestDeserialize: bytes,
+      responseSerialize: bytes,
+      responseDeserialize: bytes,
+    },
+  ]),
+)
+
+const serviceNames = [...new Set(rpcs.map((rpc) => rpc.grpcPath.split('/')[1] ?? ''))]
+
+function implementation(dispatch: Dispatch): UntypedServiceImplementation {
+  return Object.fromEntries(
+    rpcs.map((rpc) => [
+      rpc.name,
+      (call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) =>
+        void answer(dispatch, rpc, call, callback),
+    ]),
+  )
+}
+
+async function answer(
+  dispatch: Dispatch,
+  rpc: Rpc,
+  call: ServerUnaryCall<Buffer, Buffer>,
+  callback: sendUnaryData<Buffer>,
+): Promise<void> {
+  const requestId = acceptRequestId(header(call.metadata, 'x-request-id'))
+  const apiVersion = header(call.metadata, 'temporal-cloud-api-version')
+  const deadline = deadlineOf(call)
+  const outcome = await dispatch({
+    rpc,
+    transport: 'grpc',
+    credentials: credentialsOf(call),
+    requestId,
+    ...(deadline === undefined ? {} : { deadline }),
+    ...(apiVersion === undefined ? {} : { apiVersion }),
+    readRequest: () => decode(rpc, call.request),
+    writeResponse: (response) => Buffer.from(rpc.responseType.encode(response).finish()),
+  })
+  const initial = new Metadata()
+  initial.set('x-request-id', requestId)
+  call.sendMetadata(initial)
+  if (outcome.ok) return callback(null, outcome.response)
+  const { grpcCode: code, message: details } = outcome.status
+  return callback({ code, details, metadata: trailer(outcome.status) })
+}
+
+function decode(rpc: Rpc, message: Buffer): object {
+  try {
+    return rpc.requestType.decode(message)
+  } catch (thrown) {
+    throw invalidField('request', `is not a ${rpc.requestType.name}: ${coerceError(thrown).message}`)
+  }
+}
+
+function trailer(status: Status): Metadata {
+  const metadata = new Metadata()
+  const details = statusDetails(status)
+  if (details !== undefined) metadata.set('grpc-status-details-bin', details)
+  if (status.retryAfterSeconds !== undefined) metadata.set('retry-after', String(status.retryAfterSeconds))
+  return metadata
+}
+
+function header(metadata: Metadata, name: string): string | undefined {
+  const values = metadata.get(name).map(String)
+  return values.length === 0 ? undefined : values.join(', ')
+}
+
+function deadlineOf(call: ServerUnaryCall<Buffer, Buffer>): Date | undefined {
+  const deadline = call.getDeadline()
+  if (deadline instanceof Date) return deadline
+  return Number.isFinite(deadline) ? new Date(deadline) : undefined
+}
+
+function credentialsOf(call: ServerUnaryCall<Buffer, Buffer>): Credentials {
+  const raw = call.getAuthContext().sslPeerCertificate?.raw
+  return {
+    authorization: header(call.metadata, 'authorization'),
+    peerCertificate: raw === undefined ? undefined : new X509Certificate(raw),
+    // `127.0.0.1:5050`, `[::1]:5050`
+    sourceAddress: call
+      .getPeer()
+      .replace(/:\d+$/, '')
+      .replace(/^\[(.*)\]$/, '$1'),
+  }
+}
+
+function listen(server: Server, { host, port, tls }: GrpcListener): Promise<number> {
+  const credentials =
+    tls === undefined
+      ? ServerCredentials.createInsecure()
+      : ServerCredentials.createSsl(null, [
+          { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificateChain) },
+        ])
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)))
+  })
+}

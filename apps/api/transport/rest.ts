@@ -1,0 +1,79 @@
+import { TLSSocket } from 'node:tls'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { type Rpc, rpcs, toJson } from '#libs/cloud-api'
+import { sendStatus } from '../plugins/errors.ts'
+import type { Credentials } from './call-context.ts'
+import type { Dispatch } from './dispatcher.ts'
+import { pathVariables, readRestRequest } from './rest-request.ts'
+
+/**
+ * Serves every rpc of the contract over HTTP, as its annotation says. Register it on a server made with
+ * `restServerOptions`, with the `errors` plugin; it may be registered on several (HTTP and HTTPS) with one dispatch.
+ */
+export async function rest(app: FastifyInstance, { dispatch }: { readonly dispatch: Dispatch }): Promise<void> {
+  // The text of the body is parsed after authentication, and by our own reader, which names what is wrong.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => done(null, body))
+  for (const rpc of rpcs) {
+    app.route({
+      method: rpc.verb,
+      url: routePath(rpc),
+      // Described by the contract itself, not by a schema of ours.
+      schema: { hide: true },
+      handler: (request, reply) => answer(dispatch, rpc, request, reply),
+    })
+  }
+}
+
+/** The methods that the contract serves a path with; empty for a path that it does not have. */
+export function allowedMethods(path: string): readonly string[] {
+  return [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ verb }) => verb))]
+}
+
+const patterns = rpcs.map(({ verb, path }) => ({
+  verb,
+  pattern: new RegExp(`^${path.replace(/\{[^}]+\}/g, '[^/]+')}$`),
+}))
+
+async function answer(dispatch: Dispatch, rpc: Rpc, request: FastifyRequest, reply: FastifyReply) {
+  const apiVersion = request.headers['temporal-cloud-api-version']
+  const outcome = await dispatch({
+    rpc,
+    transport: 'rest',
+    credentials: credentialsOf(request),
+    requestId: request.id,
+    ...(typeof apiVersion === 'string' ? { apiVersion } : {}),
+    readRequest: () =>
+      readRestRequest(rpc, {
+        variables: variablesOf(rpc, request),
+        query: queryOf(request),
+        body: typeof request.body === 'string' ? request.body : '',
+      }),
+    writeResponse: (response) => JSON.stringify(toJson(rpc.responseType, response)),
+  })
+  if (!outcome.ok) return sendStatus(reply, outcome.status)
+  return reply.type('application/json; charset=utf-8').send(outcome.response)
+}
+
+/** Variables become `:v0`, `:v1`, since a field path may hold a dot. */
+function routePath(rpc: Rpc): string {
+  let index = 0
+  return rpc.path.replace(/\{[^}]+\}/g, () => `:v${index++}`)
+}
+
+function variablesOf(rpc: Rpc, request: FastifyRequest): readonly string[] {
+  const params = request.params as Readonly<Record<string, string | undefined>>
+  return pathVariables(rpc).map((_path, index) => params[`v${index}`] ?? '')
+}
+
+function queryOf(request: FastifyRequest): string {
+  const url = request.raw.url ?? ''
+  const at = url.indexOf('?')
+  return at < 0 ? '' : url.slice(at + 1)
+}
+
+function credentialsOf(request: FastifyRequest): Credentials {
+  const socket = request.raw.socket
+  const peerCertificate = socket instanceof TLSSocket && socket.authorized ? socket.getPeerX509Certificate() : undefined
+  return { authorization: request.headers.authorization, peerCertificate, sourceAddress: request.ip }
+}
