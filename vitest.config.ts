@@ -13,7 +13,7 @@ const tiers = [
 export default defineConfig({
   test: {
     globalSetup: ['test/harness/global-setup.ts'],
-    reporters: ['default'],
+    reporters: ['default', './test/harness/summary-reporter.ts'],
     projects: tiers.map(({ name, include, seconds, parallel }, index) => ({
       test: {
         name,
