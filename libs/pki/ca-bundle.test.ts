@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { parseCaBundle, validateCaBundle } from './ca-bundle.ts'
 import { createCertificateAuthority } from './certificate-authority.ts'
 import { issueCertificate } from './issue-certificate.ts'
+import { writePem } from './pem.ts'
 import type { CertificateAuthority } from './sign-certificate.ts'
 
 /** All certificates in testdata, made by OpenSSL, are valid from November 2026 to October 2126. */
@@ -110,6 +111,14 @@ describe('what is refused', () => {
     const impostor = await createCertificateAuthority({ commonName: 'root', validityDays: 30, now })
     expect(problems(impostor.certificatePem + middle.certificatePem)).toEqual([
       expect.stringContaining('neither a root nor chained'),
+    ])
+  })
+
+  test('a certificate that was altered after it was signed', () => {
+    const der = Buffer.from(middle.certificatePem.replaceAll(/-----.*|\n/g, ''), 'base64')
+    der.write('muddle', der.indexOf('middle'))
+    expect(problems(root.certificatePem + writePem('CERTIFICATE', der))).toEqual([
+      expect.stringContaining('certificate 2 (O=Aqueduct, CN=muddle) is neither a root nor chained'),
     ])
   })
 

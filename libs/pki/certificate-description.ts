@@ -63,12 +63,12 @@ function oneLine(name: string | undefined): string {
 }
 
 /**
- * Node writes `DNS:a, URI:b`, and quotes as JSON every value that could be mistaken for a separator (CVE-2021-44532),
- * so that a name inside a value does not become a name of its own here.
+ * Node writes `DNS:a, URI:b`, and a value that holds a comma or a quote as a JSON string with the comma escaped
+ * (CVE-2021-44532), so that a name inside a value does not become a name of its own here.
  */
 function alternativeNames(text: string): ReadonlyMap<string, readonly string[]> {
   const names = new Map<string, string[]>()
-  for (const [, kind = '', value = ''] of text.matchAll(/(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)/g)) {
+  for (const [, kind = '', value = ''] of text.matchAll(/(?:^|, )([A-Za-z ]+):([^,]*)/g)) {
     const plain = value.startsWith('"') ? String(JSON.parse(value)) : value
     names.set(kind, [...(names.get(kind) ?? []), plain])
   }
