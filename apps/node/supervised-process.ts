@@ -31,6 +31,7 @@ export class SupervisedProcess {
   readonly #firstReady = Promise.withResolvers<void>()
   #status: NodeProcessStatus
   #failures = 0
+  #wasReady = false
   #done: Promise<void> = Promise.resolve()
 
   constructor(options: SupervisedProcessOptions) {
@@ -51,9 +52,13 @@ export class SupervisedProcess {
     return this.#status
   }
 
-  /** Whether it died so often without getting ready that waiting alone will hardly help. */
+  /**
+   * Whether it died so often without ever getting ready that waiting will hardly help. One that was ready once goes on
+   * being tried, and is not called failed: what it misses, a database say, comes back, and to make the node anew helps
+   * nobody.
+   */
   get failing(): boolean {
-    return this.#failures >= 3
+    return !this.#wasReady && this.#failures >= 5
   }
 
   /** Resolves when the process has been ready once, or when it is stopped. */
@@ -121,6 +126,7 @@ export class SupervisedProcess {
     const { address, spec } = this.#options
     if (!(await untilAccepting(address, spec.readyPort, AbortSignal.any([over, this.#stopping.signal])))) return
     const readyAt = performance.now()
+    this.#wasReady = true
     this.#set({ state: 'ready', detail: '' })
     this.#firstReady.resolve()
     await aborted(over)

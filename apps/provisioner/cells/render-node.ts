@@ -1,0 +1,127 @@
+import type { EdgeSource, NodeFile, NodeManifest, NodeProcess } from '#libs/domain/nodes'
+import type { NodePorts } from './ports.ts'
+import {
+  type CellDatabase,
+  type NamespaceLimits,
+  temporalConfig,
+  temporalDynamicConfig,
+  temporalFiles,
+} from './temporal-config.ts'
+
+export interface NodeInput {
+  readonly nodeId: string
+  readonly cellId: string
+  readonly generation: number
+  readonly address: string
+  readonly ports: NodePorts
+  /** Absolute path of temporal-server 1.32.2 or later on the node. */
+  readonly temporalServer: string
+  readonly database: CellDatabase
+  readonly historyShards: number
+  /** JWKS (JSON) of the keys that sign this cell's tokens. */
+  readonly jwks: string
+  /** PEM: who this node is towards the cell's other nodes, and the cell's CA, which signs nobody else. */
+  readonly internode: {
+    /** A DNS name in the certificate, the same on every node of the cell. */
+    readonly serverName: string
+    readonly certificate: string
+    readonly key: string
+    readonly ca: string
+  }
+  readonly namespaceLimits: Readonly<Record<string, NamespaceLimits>>
+  /** Absent on nodes that carry no edge. */
+  readonly edge?: NodeEdgeInput
+}
+
+export interface NodeEdgeInput {
+  /** Base URL of the discovery server. */
+  readonly url: string
+  /** PEM: what the discovery server is verified with. */
+  readonly ca: string
+  /** PEM: the node's own certificate chain, leaf first, and its key. */
+  readonly certificate: string
+  readonly key: string
+  /** Envoy: its process, and the files that it starts from. */
+  readonly process: NodeProcess
+  readonly files: readonly NodeFile[]
+}
+
+const temporalServices = ['frontend', 'internal-frontend', 'history', 'matching', 'worker'] as const
+
+const edgeSourceFiles = {
+  caFile: 'config/edge-source/ca.pem',
+  certificateFile: 'config/edge-source/certificate.pem',
+  keyFile: 'config/edge-source/key.pem',
+} as const
+
+/** Everything that a node of a cell runs, as a pure function of what it is to be. */
+export function renderNode(input: NodeInput): NodeManifest {
+  const { edge } = input
+  const temporal = temporalFilesOf(input)
+  return {
+    nodeId: input.nodeId,
+    cellId: input.cellId,
+    generation: input.generation,
+    address: input.address,
+    files: [...temporal, ...(edge === undefined ? [] : [...edgeSourceFilesOf(edge), ...edge.files])],
+    processes: [temporalProcess(input), ...(edge === undefined ? [] : [edge.process])],
+    ...(edge === undefined ? {} : { edge: edgeSource(edge) }),
+  }
+}
+
+function temporalProcess(input: NodeInput): NodeProcess {
+  return {
+    name: 'temporal',
+    command: input.temporalServer,
+    args: [
+      '--config-file',
+      `{dir}/${temporalFiles.config}`,
+      'start',
+      ...temporalServices.flatMap((service) => ['--service', service]),
+    ],
+    env: {},
+    // The client side of internode TLS keeps the CA that it began with. All else it reads again: certificates and keys
+    // every minute, key sets every ten seconds, dynamic configuration every two.
+    restartOn: [temporalFiles.config, temporalFiles.internodeCa],
+    readyPort: input.ports.frontend,
+    stopMs: 15_000,
+  }
+}
+
+function temporalFilesOf(input: NodeInput): readonly NodeFile[] {
+  const { address, ports, database, historyShards, internode } = input
+  const config = temporalConfig({ address, ports, database, historyShards, serverName: internode.serverName })
+  return [
+    // The database's password is in it.
+    secret(temporalFiles.config, json(config)),
+    plain(temporalFiles.dynamicConfig, json(temporalDynamicConfig(input.namespaceLimits))),
+    plain(temporalFiles.jwks, input.jwks),
+    plain(temporalFiles.internodeCa, internode.ca),
+    plain(temporalFiles.internodeCertificate, internode.certificate),
+    secret(temporalFiles.internodeKey, internode.key),
+  ]
+}
+
+function edgeSourceFilesOf(edge: NodeEdgeInput): readonly NodeFile[] {
+  return [
+    plain(edgeSourceFiles.caFile, edge.ca),
+    plain(edgeSourceFiles.certificateFile, edge.certificate),
+    secret(edgeSourceFiles.keyFile, edge.key),
+  ]
+}
+
+function edgeSource(edge: NodeEdgeInput): EdgeSource {
+  return { url: edge.url, ...edgeSourceFiles }
+}
+
+function plain(path: string, content: string): NodeFile {
+  return { path, content, secret: false }
+}
+
+function secret(path: string, content: string): NodeFile {
+  return { path, content, secret: true }
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`
+}

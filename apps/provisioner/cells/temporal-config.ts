@@ -1,0 +1,163 @@
+import type { NodePorts } from './ports.ts'
+
+/** Where a cell keeps its data: two databases that one role owns, and that no other cell's role may enter. */
+export interface CellDatabase {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: string
+  readonly name: string
+  readonly visibilityName: string
+}
+
+/** What one namespace may ask of its cell, in requests a second over all nodes; absent means the cell's default. */
+export interface NamespaceLimits {
+  readonly requestsPerSecond?: number
+  readonly visibilityRequestsPerSecond?: number
+  readonly fairness?: boolean
+}
+
+export interface TemporalConfigInput {
+  readonly address: string
+  readonly ports: NodePorts
+  readonly database: CellDatabase
+  /** Can never change after the cell's first start. */
+  readonly historyShards: number
+  /** DNS name in every node's certificate of this cell: what nodes of the cell expect of each other. */
+  readonly serverName: string
+}
+
+/** Files that the configuration names, below the node's folder. */
+export const temporalFiles = {
+  config: 'config/temporal.json',
+  dynamicConfig: 'config/dynamic.json',
+  jwks: 'config/jwks.json',
+  internodeCa: 'config/internode/ca.pem',
+  internodeCertificate: 'config/internode/certificate.pem',
+  internodeKey: 'config/internode/key.pem',
+} as const
+
+/**
+ * Connections to the default and the visibility database, for each service of the process: every service has pools of
+ * its own, so that a node holds at most 5 × (8 + 3).
+ */
+const maxConnections = { default: 8, visibility: 3 }
+
+/** The server's static configuration: JSON, which is YAML. Its field names are Temporal's (common/config/config.go). */
+export function temporalConfig(input: TemporalConfigInput): unknown {
+  const { address, ports, database } = input
+  const file = (path: string): string => `{dir}/${path}`
+  return {
+    log: { stdout: true, level: 'info' },
+    persistence: {
+      defaultStore: 'default',
+      visibilityStore: 'visibility',
+      numHistoryShards: input.historyShards,
+      datastores: {
+        default: { sql: sqlStore(database, database.name, maxConnections.default) },
+        visibility: { sql: sqlStore(database, database.visibilityName, maxConnections.visibility) },
+      },
+    },
+    global: {
+      membership: { maxJoinDuration: '30s', broadcastAddress: address },
+      metrics: {
+        prometheus: { framework: 'tally', timerType: 'histogram', listenAddress: `${address}:${ports.metrics}` },
+      },
+      tls: {
+        // History, matching and internal-frontend are reachable by whoever shares the machine or the network, and the
+        // last one has no authorizer: only who holds a certificate of this cell's own CA gets in.
+        internode: {
+          server: {
+            certFile: file(temporalFiles.internodeCertificate),
+            keyFile: file(temporalFiles.internodeKey),
+            requireClientAuth: true,
+            clientCaFiles: [file(temporalFiles.internodeCa)],
+          },
+          client: { serverName: input.serverName, rootCaFiles: [file(temporalFiles.internodeCa)] },
+        },
+        refreshInterval: '1m',
+      },
+      authorization: {
+        // Without an interval, a new key would need a restart.
+        jwtKeyProvider: { keySourceURIs: [`file://${file(temporalFiles.jwks)}`], refreshInterval: '10s' },
+        permissionsClaimName: 'permissions',
+        authorizer: 'default',
+        claimMapper: 'default',
+      },
+    },
+    services: {
+      frontend: service(address, ports.frontend, ports.membershipOffset),
+      'internal-frontend': service(address, ports.internalFrontend, ports.membershipOffset),
+      history: service(address, ports.history, ports.membershipOffset),
+      matching: service(address, ports.matching, ports.membershipOffset),
+      worker: service(address, ports.worker, ports.membershipOffset),
+    },
+    clusterMetadata: {
+      enableGlobalNamespace: false,
+      failoverVersionIncrement: 10,
+      masterClusterName: 'active',
+      currentClusterName: 'active',
+      clusterInformation: {
+        active: {
+          enabled: true,
+          initialFailoverVersion: 1,
+          rpcName: 'frontend',
+          rpcAddress: `${address}:${ports.frontend}`,
+        },
+      },
+    },
+    dcRedirectionPolicy: { policy: 'noop' },
+    archival: {
+      history: { state: 'disabled', enableRead: false },
+      visibility: { state: 'disabled', enableRead: false },
+    },
+    namespaceDefaults: {
+      archival: { history: { state: 'disabled' }, visibility: { state: 'disabled' } },
+    },
+    dynamicConfigClient: { filepath: file(temporalFiles.dynamicConfig), pollInterval: '2s' },
+  }
+}
+
+/** Settings that the server reads again by itself, within two seconds of a change. */
+export function temporalDynamicConfig(limits: Readonly<Record<string, NamespaceLimits>>): unknown {
+  const all = (value: unknown): unknown => [{ value }]
+  const each = (pick: (limit: NamespaceLimits) => unknown): readonly unknown[] =>
+    Object.entries(limits)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([namespace, limit]) => {
+        const value = pick(limit)
+        return value === undefined ? [] : [{ value, constraints: { namespace } }]
+      })
+  return {
+    // CVE-2025-14986, CVE-2025-14987, CVE-2026-5199: commands must not reach other namespaces.
+    'system.enableCrossNamespaceCommands': all(false),
+    // The default of 20 a second would make a hundred namespaces that are created at once wait for each other.
+    'frontend.rps.namespaceReplicationInducingAPIs': all(500),
+    // All namespaces of the cell together: 2,400 by default, less than one busy namespace may have.
+    'frontend.rps': all(20_000),
+    // 10 a second by default: a cell of a thousand namespaces would need 100 s after a restart.
+    'worker.perNamespaceWorkerStartRate': all(100),
+    'system.namespaceCacheRefreshInterval': all('2s'),
+    'frontend.globalNamespaceRPS': each((limit) => limit.requestsPerSecond),
+    'frontend.globalNamespaceRPS.visibility': each((limit) => limit.visibilityRequestsPerSecond),
+    'matching.enableFairness': each((limit) => limit.fairness),
+  }
+}
+
+function service(address: string, port: number, membershipOffset: number): unknown {
+  return { rpc: { grpcPort: port, membershipPort: port + membershipOffset, bindOnIP: address } }
+}
+
+function sqlStore(database: CellDatabase, name: string, connections: number): unknown {
+  return {
+    pluginName: 'postgres12_pgx',
+    databaseName: name,
+    connectAddr: `${database.host}:${database.port}`,
+    connectProtocol: 'tcp',
+    user: database.user,
+    password: database.password,
+    maxConns: connections,
+    maxIdleConns: Math.min(connections, 4),
+    maxConnLifetime: '1h',
+  }
+}
