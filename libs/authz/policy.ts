@@ -59,8 +59,8 @@ export const policy = {
     create_api_key: ['self'],
   },
   service_account: {
-    list: readers,
-    read: [...readers, 'self'],
+    list: [...readers, 'namespace_admin'],
+    read: [...readers, 'namespace_admin', 'self'],
     update: ['owner', 'admin_below_owner', 'namespace_admin'],
     delete: ['owner', 'admin_below_owner', 'namespace_admin'],
     create_api_key: ['owner', 'admin_below_owner', 'namespace_admin', 'self'],

@@ -1,0 +1,177 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import {
+  type AccountRole,
+  type Action,
+  authorize,
+  type Claims,
+  type NamespacePermission,
+  type Permission,
+  policy,
+  type Resource,
+  rpcIsInPolicy,
+  rpcPermissions,
+  type Target,
+} from '#libs/authz'
+import { AppError } from '#libs/base'
+import { rpcs } from '#libs/cloud-api'
+import { checkRatchet } from './ratchet.ts'
+
+const golden = new URL('authz-matrix.golden.txt', import.meta.url)
+const uncovered = new URL('uncovered-rpcs.txt', import.meta.url)
+
+const tenantId = 'a1b2c'
+const namespaceId = 'payments.a1b2c'
+
+function principal(
+  accountRole: AccountRole,
+  permission?: NamespacePermission,
+  id = 'usr-me',
+  tenant = tenantId,
+): Claims {
+  return {
+    kind: 'user',
+    principalId: id,
+    tenantId: tenant,
+    accountRole,
+    namespaceGrants: permission === undefined ? new Map() : new Map([[namespaceId, permission]]),
+    credential: { kind: 'api_key', id: 'key-1' },
+  }
+}
+
+/** Columns of the matrix: every role, every permission of the target's namespace, and everybody else. */
+const callers: readonly (readonly [string, Claims])[] = [
+  ['owner', principal('owner')],
+  ['admin', principal('admin')],
+  ['develop', principal('developer')],
+  ['finance', principal('finance_admin')],
+  ['read', principal('read')],
+  ['metrics', principal('metrics_read')],
+  ['none', principal('none')],
+  ['ns:adm', principal('none', 'admin')],
+  ['ns:wri', principal('none', 'write')],
+  ['ns:rea', principal('none', 'read')],
+  ['itself', principal('none', undefined, 'usr-target')],
+  ['other', principal('owner', 'admin', 'usr-target', 'zzzzz')],
+  ['operat', { kind: 'operator', name: 'ada', role: 'admin', credential: { kind: 'certificate', fingerprint: '00' } }],
+  ['system', { kind: 'system', actor: 'provisioner' }],
+  ['nobody', { kind: 'anonymous' }],
+]
+
+/** Every id at once: each action looks at those of its own target. */
+const target = {
+  account: { tenantId },
+  identity: { tenantId },
+  region: { tenantId },
+  namespace: { tenantId, namespaceId },
+  user: { tenantId, userId: 'usr-target' },
+  service_account: { tenantId, serviceAccountId: 'usr-target' },
+  api_key: { tenantId, keyId: 'key-2' },
+  operation: { tenantId, operationId: 'op-1' },
+  waitlist_entry: { entryId: 'wl-1' },
+  invitation: { fleet: true },
+  tenant: { tenantId },
+  certificate: { certificateId: 'cert-1' },
+  cell: { cellId: 'cell-1' },
+  node: { nodeId: 'node-1' },
+} as const satisfies Record<Resource, object>
+const ofTenant: readonly Resource[] = ['namespace', 'user', 'service_account', 'api_key', 'region']
+
+function targetOf<R extends Resource, A extends Action<R>>(resource: R, action: A): Target<R, A> {
+  const collection = action === 'list' || action === 'create'
+  const whole = ofTenant.includes(resource) ? { tenantId } : { fleet: true }
+  return (collection ? whole : target[resource]) as Target<R, A>
+}
+
+const statuses = { unauthenticated: '401', forbidden: '403', not_found: '404' } as const
+
+function cell(claims: Claims, permission: Permission): string {
+  const [resource, action] = permission.split('.') as [Resource, never]
+  try {
+    const { limit } = authorize(claims, resource, action, targetOf(resource, action))
+    return { all: 'yes', not_account_owners: 'below', only: 'some' }[limit.kind]
+  } catch (thrown) {
+    if (thrown instanceof AppError && thrown.code in statuses) return statuses[thrown.code as keyof typeof statuses]
+    throw thrown
+  }
+}
+
+const permissions = Object.entries(policy).flatMap(([resource, actions]) =>
+  Object.keys(actions).map((action) => `${resource}.${action}` as Permission),
+)
+
+function matrix(): string {
+  const rpcsOf = (permission: Permission) =>
+    Object.entries(rpcPermissions).flatMap(([rpc, asked]) => (asked.includes(permission) ? [rpc] : []))
+  const line = (first: string, cells: readonly string[]) =>
+    [first.padEnd(41), ...cells.map((text) => text.padEnd(8))].join('').trimEnd()
+  const lines = permissions.flatMap((permission) => {
+    const cells = callers.map(([, claims]) => cell(claims, permission))
+    return [line(permission, cells), ...rpcsOf(permission).map((rpc) => line(`  ${rpc}`, cells)), '']
+  })
+  return [
+    legend,
+    line(
+      '',
+      callers.map(([name]) => name),
+    ),
+    '',
+    ...lines,
+  ].join('\n')
+}
+
+const legend = `# Who may do what. Made from the policy table by authz-matrix.test.ts; rewritten only with UPDATE_GOLDENS=1.
+# yes: all of it · below: all but principals that are account owners · some: own rows, and rows of the namespaces where
+# the caller has the permission · 401, 403, 404: the refusal, as docs/http-status-codes.md explains.
+# Columns: the account roles in the target's tenant; a principal of the role none with a permission on the target's
+# namespace; the target itself; an owner of another tenant with every grant; an operator; the system; no credentials.
+`
+
+describe('the authorization matrix', () => {
+  it('is the one that was agreed to', () => {
+    const now = matrix()
+    if (process.env.UPDATE_GOLDENS === '1') writeFileSync(golden, now)
+    expect(now).toBe(readFileSync(golden, 'utf8'))
+  })
+
+  it('shows an owner of another tenant nothing, of whatever is a tenant’s', () => {
+    const [, other] = callers.find(([name]) => name === 'other') ?? []
+    if (other === undefined) throw new Error('no such column')
+    const open = permissions.filter((permission) => cell(other, permission) !== '404')
+    expect(open).toEqual(['waitlist_entry.create', 'invitation.accept'])
+  })
+
+  it('lets nobody without credentials do more than join', () => {
+    const open = permissions.filter((permission) => cell({ kind: 'anonymous' }, permission) !== '401')
+    expect(open).toEqual(['waitlist_entry.create', 'invitation.accept'])
+  })
+
+  it('knows every method of the contract, or has it on the list that only shrinks', () => {
+    const names: readonly string[] = rpcs.map((rpc) => rpc.name)
+    expect(
+      checkRatchet(
+        uncovered,
+        names.filter((name) => !rpcIsInPolicy(name)),
+      ),
+    ).toEqual([])
+    expect(Object.keys(rpcPermissions).filter((name) => !names.includes(name))).toEqual([])
+  })
+
+  it('lets nobody change what they may not read', () => {
+    const blind = permissions.flatMap((permission) => {
+      const [resource, action] = permission.split('.')
+      const read = permissions.find((other) => other === `${resource}.read`)
+      if (read === undefined || (action !== 'update' && action !== 'delete')) return []
+      const able = (claims: Claims, asked: Permission) => Number.isNaN(Number(cell(claims, asked)))
+      return callers.flatMap(([name, claims]) =>
+        able(claims, permission) && !able(claims, read) ? [`${name} ${permission}`] : [],
+      )
+    })
+    expect(blind).toEqual([])
+  })
+
+  it('asks for permissions that are in the table', () => {
+    const asked = Object.values(rpcPermissions).flat()
+    expect(asked.filter((permission) => !permissions.includes(permission))).toEqual([])
+  })
+})
