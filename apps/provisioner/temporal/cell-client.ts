@@ -1,0 +1,74 @@
+/**
+ * What the provisioner asks of one cell, over the cell's own API. Every method can be called again after a lost answer:
+ * a repeated register says `exists`, a repeated delete `not_found`.
+ */
+export interface CellClient {
+  /** Resolves when the frontend serves. @throws CellError */
+  health(): Promise<void>
+  /**
+   * Usable as soon as this returns, unless the name was asked for in the second before: never probe a name first.
+   * @throws CellError of kind `exists`
+   */
+  registerNamespace(namespace: NewCellNamespace): Promise<void>
+  /** @throws CellError of kind `not_found` */
+  describeNamespace(name: string): Promise<CellNamespace>
+  /** Every frontend acts on it after `namespaceRefreshMs`. @throws CellError of kind `not_found` */
+  updateNamespace(name: string, change: CellNamespaceChange): Promise<void>
+  /** The name is gone when this returns; the cell removes the data afterwards. @throws CellError of kind `not_found` */
+  deleteNamespace(name: string): Promise<void>
+  /** All namespaces but the cell's own. */
+  listNamespaces(): Promise<readonly CellNamespace[]>
+  /** Custom search attributes by name. */
+  listSearchAttributes(namespace: string): Promise<Readonly<Record<string, SearchAttributeType>>>
+  /** Adds those that are missing. @throws CellError of kind `invalid` when no column of a type is left */
+  addSearchAttributes(namespace: string, attributes: Readonly<Record<string, SearchAttributeType>>): Promise<void>
+  close(): void
+}
+
+/** `system.namespaceCacheRefreshInterval` of our cells: an update is everywhere after this many milliseconds. */
+export const namespaceRefreshMs = 2_000
+
+export type SearchAttributeType = 'Text' | 'Keyword' | 'Int' | 'Double' | 'Bool' | 'Datetime' | 'KeywordList'
+
+export interface NewCellNamespace {
+  readonly name: string
+  /** Days that closed workflows are kept, 1 or more. */
+  readonly retentionDays: number
+  readonly description: string
+  /** Ours to fill: who owns it and under which generation, so that a collector can tell. */
+  readonly data: Readonly<Record<string, string>>
+}
+
+export interface CellNamespaceChange {
+  readonly retentionDays?: number
+  readonly description?: string
+  /** Keys that are named are set, others stay. */
+  readonly data?: Readonly<Record<string, string>>
+}
+
+export interface CellNamespace {
+  /** The cell's own id of it, a UUID. */
+  readonly id: string
+  readonly name: string
+  readonly state: 'registered' | 'deprecated' | 'deleted'
+  readonly retentionDays: number
+  readonly description: string
+  readonly data: Readonly<Record<string, string>>
+}
+
+/**
+ * `unavailable`: ask again later, and whether the call had its effect is not known. `denied`: the cell does not accept
+ * the token. `invalid`: the same call can never succeed.
+ */
+export type CellErrorKind = 'not_found' | 'exists' | 'unavailable' | 'denied' | 'invalid' | 'unknown'
+
+/** Never reaches a caller: a reconciler turns it into a delay, a condition, or an operation's failure reason. */
+export class CellError extends Error {
+  override readonly name = 'CellError'
+  readonly kind: CellErrorKind
+
+  constructor(kind: CellErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+  }
+}
