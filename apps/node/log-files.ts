@@ -1,4 +1,4 @@
-import { copyFile, readdir, stat, truncate } from 'node:fs/promises'
+import { copyFile, open, readdir, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /**
@@ -13,5 +13,30 @@ export async function boundLogs(dir: string, maxBytes: number): Promise<void> {
     if ((await stat(path)).size <= maxBytes) continue
     await copyFile(path, `${path}.1`)
     await truncate(path, 0)
+  }
+}
+
+const tailBytes = 2_048
+const lineLength = 500
+
+/** The last line of a log, or the end of it, where the cause stands, when it is too long for a status; empty when there is none. */
+export async function lastLine(path: string): Promise<string> {
+  try {
+    const file = await open(path)
+    try {
+      const { size } = await file.stat()
+      const { buffer, bytesRead } = await file.read(
+        Buffer.alloc(tailBytes),
+        0,
+        tailBytes,
+        Math.max(0, size - tailBytes),
+      )
+      const lines = buffer.toString('utf8', 0, bytesRead).trimEnd().split('\n')
+      return lines.at(-1)?.slice(-lineLength) ?? ''
+    } finally {
+      await file.close()
+    }
+  } catch {
+    return ''
   }
 }

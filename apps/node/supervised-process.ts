@@ -1,9 +1,11 @@
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs, coerceError } from '#libs/base'
 import type { NodeProcess, NodeProcessStatus } from '#libs/domain/nodes'
 import { signalProcess } from '#libs/processes'
 import type { Logger } from '#libs/telemetry'
+import { lastLine } from './log-files.ts'
 import { adopt, forget, type RunningProcess, start } from './running-process.ts'
 
 export interface SupervisedProcessOptions {
@@ -91,7 +93,9 @@ export class SupervisedProcess {
         this.#failures += 1
         const waitMs = backoffMs(this.#failures, backoff)
         logger.warn({ process: spec.name, why, failures: this.#failures, waitMs }, 'process died')
-        this.#set({ state: 'backoff', restarts: this.#status.restarts + 1, detail: `${why}; see log/${spec.name}.log` })
+        const words = await lastLine(join(dir, 'log', `${spec.name}.log`))
+        const detail = `${why}; log/${spec.name}.log ends with: ${words}`
+        this.#set({ state: 'backoff', restarts: this.#status.restarts + 1, detail })
         await delay(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
       }
       await forget(dir, spec.name).catch(() => undefined)

@@ -81,7 +81,7 @@ function temporalProcess(input: NodeInput): NodeProcess {
     ],
     env: {},
     // The client side of internode TLS keeps the CA that it began with. All else it reads again: certificates and keys
-    // every minute, key sets every ten seconds, dynamic configuration every two.
+    // every minute, key sets every ten seconds, dynamic configuration every five.
     restartOn: [temporalFiles.config, temporalFiles.internodeCa],
     readyPort: input.ports.frontend,
     stopMs: 15_000,

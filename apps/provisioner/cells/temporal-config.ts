@@ -114,11 +114,11 @@ export function temporalConfig(input: TemporalConfigInput): unknown {
     namespaceDefaults: {
       archival: { history: { state: 'disabled' }, visibility: { state: 'disabled' } },
     },
-    dynamicConfigClient: { filepath: file(temporalFiles.dynamicConfig), pollInterval: '2s' },
+    dynamicConfigClient: { filepath: file(temporalFiles.dynamicConfig), pollInterval: '5s' },
   }
 }
 
-/** Settings that the server reads again by itself, within two seconds of a change. */
+/** Settings that the server reads again by itself every five seconds, the shortest interval that it allows. */
 export function temporalDynamicConfig(limits: Readonly<Record<string, NamespaceLimits>>): unknown {
   const all = (value: unknown): unknown => [{ value }]
   const each = (pick: (limit: NamespaceLimits) => unknown): readonly unknown[] =>

@@ -1,12 +1,13 @@
 import { Client, credentials, Metadata } from '@grpc/grpc-js'
 import proto, { type temporal } from '@temporalio/proto'
 import Long from 'long'
-import type {
-  CellClient,
-  CellNamespace,
-  CellNamespaceChange,
-  NewCellNamespace,
-  SearchAttributeType,
+import {
+  type CellClient,
+  CellError,
+  type CellNamespace,
+  type CellNamespaceChange,
+  type NewCellNamespace,
+  type SearchAttributeType,
 } from './cell-client.ts'
 import { cellError } from './grpc-errors.ts'
 
@@ -85,7 +86,13 @@ export class GrpcCellClient implements CellClient {
   }
 
   async deleteNamespace(name: string): Promise<void> {
-    await attempt(`deleting the namespace ${name}`, () => this.#operator.deleteNamespace({ namespace: name }))
+    try {
+      await attempt(`deleting the namespace ${name}`, () => this.#operator.deleteNamespace({ namespace: name }))
+    } catch (thrown) {
+      // The server calls a missing namespace an invalid argument here, as it calls much else: so it is asked.
+      if (thrown instanceof CellError && thrown.kind === 'invalid') await this.describeNamespace(name)
+      throw thrown
+    }
   }
 
   async listNamespaces(): Promise<readonly CellNamespace[]> {

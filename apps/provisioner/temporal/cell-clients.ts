@@ -1,0 +1,71 @@
+import { systemActor } from '#libs/authz'
+import { openSigningKey, type TokenSigner, tokenSigner } from '#libs/keyring'
+import type { Sealer } from '#libs/sealing'
+import type { Database } from '#libs/store'
+import { listNodes } from '#libs/store/nodes'
+import { nodePorts } from '../cells/ports.ts'
+import { type CellClient, CellError } from './cell-client.ts'
+import { GrpcCellClient } from './grpc-cell-client.ts'
+
+export interface CellClientsDeps {
+  readonly database: Database
+  readonly sealer: Sealer
+}
+
+const system = systemActor('cell-clients')
+const tokenLifetimeMs = 5 * 60_000
+const tokenRenewMs = tokenLifetimeMs / 2
+
+interface Connected {
+  readonly address: string
+  readonly client: CellClient
+}
+
+/** One connection to each cell's API, with the administrator's token; made anew when the cell's first node moved. */
+export class CellClients {
+  readonly #deps: CellClientsDeps
+  readonly #connected = new Map<string, Connected>()
+
+  constructor(deps: CellClientsDeps) {
+    this.#deps = deps
+  }
+
+  /** @throws CellError `unavailable` while the cell has no node with an address. */
+  async of(cellId: string): Promise<CellClient> {
+    const nodes = await listNodes(this.#deps.database.all, system.authorize('node', 'list', { fleet: true }), cellId)
+    const node =
+      nodes.find((candidate) => candidate.state === 'ready') ?? nodes.find((candidate) => candidate.address !== null)
+    if (node === undefined || node.address === null)
+      throw new CellError('unavailable', `the cell ${cellId} has no node yet`)
+    const present = this.#connected.get(cellId)
+    if (present?.address === node.address) return present.client
+    present?.client.close()
+    const client = new GrpcCellClient({
+      target: `${node.address}:${nodePorts.frontend}`,
+      token: administratorToken(this.#deps, cellId),
+    })
+    this.#connected.set(cellId, { address: node.address, client })
+    return client
+  }
+
+  close(): void {
+    for (const { client } of this.#connected.values()) client.close()
+    this.#connected.clear()
+  }
+}
+
+function administratorToken({ database, sealer }: CellClientsDeps, cellId: string): () => Promise<string> {
+  let signer: Promise<TokenSigner> | undefined
+  let current: { readonly token: string; readonly renewAt: number } | undefined
+  return async () => {
+    if (current !== undefined && Date.now() < current.renewAt) return current.token
+    signer ??= openSigningKey(database.all, sealer, { purpose: 'cell', cellId }).then(tokenSigner)
+    const sign = await signer
+    const token = await sign(
+      { sub: 'provisioner', permissions: ['temporal-system:admin'] },
+      { notAfter: new Date(Date.now() + tokenLifetimeMs) },
+    )
+    current = { token, renewAt: Date.now() + tokenRenewMs }
+    return token
+  }
+}

@@ -1,0 +1,113 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { importJWK, SignJWT } from 'jose'
+import { newId } from '#libs/base'
+import type { NodeManifest } from '#libs/domain/nodes'
+import { createCertificateAuthority, issueCertificate, jwks, newSigningKey, type SigningKey } from '#libs/pki'
+import { silentProgress } from '../../../apps/aqueduct/toolchain/progress.ts'
+import { resolveToolchain, type Toolchain } from '../../../apps/aqueduct/toolchain/toolchain.ts'
+import { createCellDatabases, dropCellDatabases } from '../../../apps/provisioner/cells/databases.ts'
+import { allPorts, nodePorts } from '../../../apps/provisioner/cells/ports.ts'
+import { type NodeInput, renderNode } from '../../../apps/provisioner/cells/render-node.ts'
+import { LocalDriver } from '../../../apps/provisioner/drivers/local/driver.ts'
+import { postgresAdminUrl } from '../../harness/postgres.ts'
+
+/** One cell of one node on the local driver, with everything real. */
+export interface CellUnderTest {
+  readonly cellId: string
+  readonly nodeId: string
+  readonly nodesDir: string
+  readonly dir: string
+  readonly driver: LocalDriver
+  readonly input: NodeInput
+  readonly signingKey: SigningKey
+  /** PEM: the cell's CA, and the node's certificate and key. */
+  readonly internode: NodeInput['internode']
+  /** `host:port` of the frontend and of internal-frontend. */
+  readonly frontend: string
+  readonly internalFrontend: string
+  manifest(generation: number): NodeManifest
+  /** Ends the node and drops its databases. */
+  dispose(): Promise<void>
+}
+
+export async function toolchain(): Promise<Toolchain> {
+  const cacheDirectory =
+    process.env.AQUEDUCT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'aqueduct')
+  const { signal } = new AbortController()
+  return resolveToolchain({ cacheDirectory, environment: process.env, progress: silentProgress, signal })
+}
+
+export async function prepareCell(change: Partial<NodeInput> = {}): Promise<CellUnderTest> {
+  const { temporalServer, temporalSqlTool } = await toolchain()
+  const cellId = newId('cell')
+  const nodeId = newId('node')
+  const adminUrl = postgresAdminUrl()
+  const nodesDir = await mkdtemp(join(tmpdir(), 'node-'))
+  const driver = new LocalDriver({
+    nodesDir,
+    agentMain: join(import.meta.dirname, '../../../apps/node/main.ts'),
+    nodeBinary: process.execPath,
+    ports: allPorts(nodePorts),
+  })
+  const database = await createCellDatabases({ adminUrl, sqlTool: temporalSqlTool }, cellId, 'it-is-only-a-test')
+  const signingKey = await newSigningKey()
+  const internode = await internodeIdentity(cellId)
+  const address = await driver.reserveAddress(nodeId)
+  const input: NodeInput = {
+    nodeId,
+    cellId,
+    generation: 1,
+    address,
+    ports: nodePorts,
+    temporalServer,
+    database,
+    historyShards: 64,
+    jwks: jwks([signingKey.publicJwk]),
+    internode,
+    namespaceLimits: {},
+    ...change,
+  }
+  return {
+    cellId,
+    nodeId,
+    nodesDir,
+    dir: join(nodesDir, nodeId),
+    driver,
+    input,
+    signingKey,
+    internode,
+    frontend: `${address}:${nodePorts.frontend}`,
+    internalFrontend: `${address}:${nodePorts.internalFrontend}`,
+    manifest: (generation) => renderNode({ ...input, generation }),
+    dispose: async () => {
+      await driver.delete(nodeId)
+      await dropCellDatabases({ adminUrl }, cellId)
+      await rm(nodesDir, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A cell's CA, and a certificate of it for one node. */
+export async function internodeIdentity(cellId: string): Promise<NodeInput['internode']> {
+  const ca = await createCertificateAuthority({ commonName: `Cell ${cellId}`, validityDays: 1 })
+  const serverName = `${cellId}.cells.aqueduct.internal`
+  const { certificatePem, keyPem } = await issueCertificate({
+    issuer: ca,
+    subject: { commonName: serverName },
+    usage: 'both',
+    dnsNames: [serverName],
+    validityDays: 1,
+  })
+  return { serverName, certificate: certificatePem, key: keyPem, ca: ca.certificatePem }
+}
+
+/** A cell token, as the provisioner makes them. */
+export async function cellToken(key: SigningKey, permissions: readonly string[], expiresIn = '5m'): Promise<string> {
+  return new SignJWT({ permissions })
+    .setProtectedHeader({ alg: 'ES256', kid: key.kid })
+    .setSubject('test')
+    .setExpirationTime(expiresIn)
+    .sign(await importJWK(key.privateJwk, 'ES256'))
+}
