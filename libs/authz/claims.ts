@@ -28,7 +28,8 @@ export interface Access {
 interface PrincipalClaims extends Access {
   /** `usr-…` or `sa-…` */
   readonly principalId: string
-  readonly credential: { readonly kind: 'api_key'; readonly id: string }
+  /** The invitation that made the tenant is its first user's credential once, for the first API key. */
+  readonly credential: { readonly kind: 'api_key' | 'invitation'; readonly id: string }
 }
 
 export interface UserClaims extends PrincipalClaims {

@@ -12,7 +12,7 @@ export function validateWaitlistEntry(entry: WaitlistEntrySpec): Problem[] {
   const checks = [
     ['email', emailMistake(entry.email)],
     ['company', lineMistake(entry.company, 1, 128)],
-    ['use_case', paragraphMistake(entry.useCase, 1, 2000)],
+    ['useCase', paragraphMistake(entry.useCase, 1, 2000)],
   ] as const
   return checks.flatMap(([field, message]) => (message === undefined ? [] : [{ field, message }]))
 }

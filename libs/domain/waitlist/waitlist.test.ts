@@ -8,7 +8,7 @@ describe('the waitlist', () => {
     expect(validateWaitlistEntry(entry)).toEqual([])
     expect(
       validateWaitlistEntry({ email: 'x', company: '', useCase: 'a'.repeat(2001) }).map(({ field }) => field),
-    ).toEqual(['email', 'company', 'use_case'])
+    ).toEqual(['email', 'company', 'useCase'])
   })
 
   it('approves once, and may change its mind about a rejection', () => {

@@ -113,12 +113,29 @@ export async function getCell(
 
 export type CellSummary = CellRow & { readonly namespaces: number }
 
+/** With how many namespaces it has. @throws AppError `not_found` */
+export async function getCellSummary(executor: Executor, proof: Authorized<'cell', 'read'>): Promise<CellSummary> {
+  const { cellId } = proof.target
+  const row = await summaries(executor).where('id', '=', cellId).executeTakeFirst()
+  if (row === undefined) throw notFound('cell', cellId)
+  return row
+}
+
 /** By id, ascending, each with how many namespaces it has. */
 export async function listCells(
   executor: Executor,
   _proof: Authorized<'cell', 'list'>,
   page: { readonly after: string; readonly limit: number },
 ): Promise<readonly CellSummary[]> {
+  return summaries(executor)
+    .where('id', '>', page.after)
+    .where('state', '<>', 'deleted')
+    .orderBy('id')
+    .limit(page.limit)
+    .execute()
+}
+
+function summaries(executor: Executor) {
   return executor
     .selectFrom('cells')
     .selectAll()
@@ -132,11 +149,6 @@ export async function listCells(
         .$notNull()
         .as('namespaces'),
     )
-    .where('id', '>', page.after)
-    .where('state', '<>', 'deleted')
-    .orderBy('id')
-    .limit(page.limit)
-    .execute()
 }
 
 export interface CellRecord {

@@ -71,20 +71,26 @@ export async function recordCertificate(
   return executor.insertInto('certificates').values(certificate).returningAll().executeTakeFirstOrThrow()
 }
 
-/** Newest first; of one tenant, or of all. */
+/** Newest first; of one tenant, or of all. `before` is the id of the last one of the page before. */
 export async function listCertificates(
   executor: Executor,
   _proof: Authorized<'certificate', 'list'>,
-  page: { readonly tenantId: string | undefined; readonly before: Date | undefined; readonly limit: number },
+  page: { readonly tenantId: string | undefined; readonly before: string | undefined; readonly limit: number },
 ): Promise<readonly CertificateRow[]> {
   let query = executor
     .selectFrom('certificates')
     .selectAll()
     .where('purpose', 'in', ['tenant_client', 'operator'])
     .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
     .limit(page.limit)
   if (page.tenantId !== undefined) query = query.where('tenant_id', '=', page.tenantId)
-  if (page.before !== undefined) query = query.where('created_at', '<', page.before)
+  if (page.before !== undefined) {
+    // Looked up here: a Date has milliseconds, and would skip what was made in the same one.
+    query = query.where(
+      sql<boolean>`(created_at, id) < (select c.created_at, c.id from certificates c where c.id = ${page.before})`,
+    )
+  }
   return query.execute()
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { AppError, newId, newTenantId } from '#libs/base'
 import type { Trx } from '../database.ts'
@@ -13,7 +13,12 @@ function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest()
 }
 
-/** @param token the secret of the one-time link; it is not stored. */
+/**
+ * Invites who stands behind an entry; an earlier invitation that is still open ends.
+ * @param entry locked by `decideWaitlistEntry` in the same transaction.
+ * @param token the secret of the one-time link; it is not stored.
+ * @throws AppError `precondition` when an earlier invitation was accepted: nobody becomes two tenants.
+ */
 export async function createInvitation(
   trx: Trx,
   proof: Authorized<'waitlist_entry', 'update'>,
@@ -21,6 +26,18 @@ export async function createInvitation(
   token: string,
   expiresAt: Date,
 ): Promise<InvitationRow> {
+  const earlier = trx.updateTable('invitations').where('waitlist_entry_id', '=', entry.id)
+  // Waits for an acceptance under way, and comes before the look at what was accepted: the other way round, both pass.
+  await earlier.set({ expires_at: sql<Date>`least(expires_at, created_at)` }).where('accepted_at', 'is', null).execute()
+  const accepted = await trx
+    .selectFrom('invitations')
+    .select('tenant_id')
+    .where('waitlist_entry_id', '=', entry.id)
+    .where('accepted_at', 'is not', null)
+    .executeTakeFirst()
+  if (accepted !== undefined) {
+    throw new AppError('precondition', `the invitation was accepted already, by tenant ${accepted.tenant_id}`)
+  }
   return trx
     .insertInto('invitations')
     .values({
@@ -39,6 +56,7 @@ export async function createInvitation(
 }
 
 export interface NewTenant {
+  readonly invitationId: string
   readonly tenantId: string
   readonly userId: string
   readonly email: string
@@ -80,7 +98,7 @@ export async function acceptInvitation(
     })
     .execute()
   await trx.updateTable('invitations').set({ tenant_id: tenantId }).where('id', '=', invitation.id).execute()
-  return { tenantId, userId, email: invitation.email, company: invitation.company }
+  return { invitationId: invitation.id, tenantId, userId, email: invitation.email, company: invitation.company }
 }
 
 async function insertTenant(trx: Trx, name: string): Promise<string> {

@@ -20,6 +20,8 @@ create table waitlist_entries (
   state text not null default 'waiting' check (state in ('waiting', 'approved', 'rejected')),
   decided_by text,
   decided_at timestamptz,
+  -- How often this person applied: repeats count into the positions that applicants are told (see waitlist/store.ts).
+  applications bigint not null default 1,
   created_at timestamptz not null default now()
 );
 -- One entry a person: joining again finds the first one.

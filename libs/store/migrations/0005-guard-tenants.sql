@@ -36,6 +36,7 @@ grant select, insert, update, delete on namespace_grants to aqueduct_api;
 grant select on certificates, signing_keys to aqueduct_api;
 
 grant select, insert on waitlist_entries, tenants, users, api_keys to aqueduct_signup;
+grant update (applications) on waitlist_entries to aqueduct_signup;
 grant select, update on invitations to aqueduct_signup;
 grant select on signing_keys to aqueduct_signup;
 

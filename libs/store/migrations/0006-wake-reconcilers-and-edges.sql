@@ -14,11 +14,15 @@ alter function enqueue_task owner to aqueduct_provisioner;
 revoke all on function enqueue_task from public;
 grant execute on function enqueue_task to aqueduct_api, aqueduct_operator;
 
--- Edges listen on this channel; the payload is a cell id, or * for all.
-create function notify_edge_of_tenant(tenant text) returns void language sql as $$
+-- Edges listen on this channel; the payload is a cell id, or * for all. With its owner's rights: whoever may change a
+-- tenant's noun need not be one who may read its namespaces (aqueduct_signup makes users).
+create function notify_edge_of_tenant(tenant text) returns void
+language sql security definer set search_path = public, pg_temp as $$
   select pg_notify('aqueduct_edge', cell_id) from
     (select distinct cell_id from namespaces where tenant_id = tenant and cell_id is not null and served) as touched
 $$;
+revoke all on function notify_edge_of_tenant from public;
+grant execute on function notify_edge_of_tenant to aqueduct_api, aqueduct_signup, aqueduct_operator, aqueduct_provisioner;
 
 create function namespaces_changed() returns trigger language plpgsql as $$
 begin

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import type { Selectable } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { AppError, notFound } from '#libs/base'
 import type { Executor, Trx } from '../database.ts'
@@ -112,14 +112,34 @@ function isReached(row: OperationRow, proof: Authorized<'operation', 'read'>): b
   return row.requested_by === proof.limit.ownerId || proof.limit.namespaceIds.has(row.resource_id)
 }
 
-/** Operations in flight or lately ended, newest first, with why each one waits: the operator's view. */
+/**
+ * Operations in flight or lately ended, newest first, with why each one waits: the operator's view. `before` names the
+ * last one of the page before.
+ */
 export async function listOperations(
   executor: Executor,
   _proof: Authorized<'operation', 'list'>,
-  page: { readonly openOnly: boolean; readonly limit: number; readonly before: Date | undefined },
+  page: {
+    readonly openOnly: boolean
+    readonly limit: number
+    readonly before: { readonly tenantId: string; readonly id: string } | undefined
+  },
 ): Promise<readonly OperationRow[]> {
-  let query = executor.selectFrom('operations').selectAll().orderBy('created_at', 'desc').limit(page.limit)
+  let query = executor
+    .selectFrom('operations')
+    .selectAll()
+    .orderBy('created_at', 'desc')
+    .orderBy('tenant_id', 'desc')
+    .orderBy('id', 'desc')
+    .limit(page.limit)
   if (page.openOnly) query = query.where('state', 'in', ['pending', 'in_progress'])
-  if (page.before !== undefined) query = query.where('created_at', '<', page.before)
+  if (page.before !== undefined) {
+    const { tenantId, id } = page.before
+    // Looked up here: a Date has milliseconds, and would skip what was made in the same one.
+    query = query.where(
+      sql<boolean>`(created_at, tenant_id, id) < (select o.created_at, o.tenant_id, o.id from operations o
+        where o.tenant_id = ${tenantId} and o.id = ${id})`,
+    )
+  }
   return query.execute()
 }

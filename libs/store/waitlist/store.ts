@@ -1,6 +1,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { AppError, newId, notFound } from '#libs/base'
+import { waitlistEntryMayBecome } from '#libs/domain/waitlist'
 import type { Executor, Trx } from '../database.ts'
 import type { WaitlistEntriesTable } from './table.ts'
 
@@ -12,13 +13,16 @@ export interface Application {
   readonly useCase: string
 }
 
-/** Joins, or finds the entry of who joined before: a person asks twice without harm, and changes nothing by it. */
+/**
+ * Joins, or finds the entry of who joined before: a person asks twice without harm, and changes nothing by it but the
+ * count of applications. Both ways write one row, so that they take alike long.
+ */
 export async function joinWaitlist(
   executor: Executor,
   _proof: Authorized<'waitlist_entry', 'create'>,
   application: Application,
 ): Promise<WaitlistEntryRow> {
-  const row = await executor
+  return executor
     .insertInto('waitlist_entries')
     .values({
       id: newId('wl'),
@@ -28,27 +32,29 @@ export async function joinWaitlist(
       decided_by: null,
       decided_at: null,
     })
-    .onConflict((conflict) => conflict.expression(sql`lower(email)`).doNothing())
+    .onConflict((conflict) =>
+      conflict
+        .expression(sql`lower(email)`)
+        .doUpdateSet((eb) => ({ applications: eb('waitlist_entries.applications', '+', 1) })),
+    )
     .returningAll()
-    .executeTakeFirst()
-  if (row !== undefined) return row
-  return executor
-    .selectFrom('waitlist_entries')
-    .selectAll()
-    .where((eb) => eb(eb.fn<string>('lower', ['email']), '=', application.email.toLowerCase()))
     .executeTakeFirstOrThrow()
 }
 
-/** How many wait in front of this entry, plus one; 0 once it is decided. */
-export async function waitlistPosition(executor: Executor, row: WaitlistEntryRow): Promise<number> {
-  if (row.state !== 'waiting') return 0
-  const { ahead } = await executor
+/**
+ * The end of the line, as an applicant is told: every application so far, repeats too, less the entries that were
+ * decided. It moves by one with each application, be the address new or not: from the true place in the line, and from
+ * how it grows, anybody could tell whose address is on the list.
+ */
+export async function endOfWaitlist(
+  executor: Executor,
+  _proof: Authorized<'waitlist_entry', 'create'>,
+): Promise<number> {
+  const { position } = await executor
     .selectFrom('waitlist_entries')
-    .select((eb) => eb.fn.countAll<number>().as('ahead'))
-    .where('state', '=', 'waiting')
-    .where('number', '<', row.number)
+    .select(sql<number>`(sum(applications) - count(*) filter (where state <> 'waiting'))::bigint`.as('position'))
     .executeTakeFirstOrThrow()
-  return ahead + 1
+  return Math.max(1, position)
 }
 
 /** First come, first listed. */
@@ -78,20 +84,32 @@ export async function getWaitlistEntry(
   return row
 }
 
-/** Approves or rejects. @throws AppError `not_found`; `precondition` when the opposite was decided before. */
+/**
+ * Approves or rejects. Saying it twice changes nothing. The row stays locked until the end of the transaction: of two
+ * who decide at once, the second sees what the first decided.
+ * @throws AppError `not_found`; `precondition` when an approved entry is to be rejected.
+ */
 export async function decideWaitlistEntry(
   trx: Trx,
   proof: Authorized<'waitlist_entry', 'update'>,
   decision: 'approved' | 'rejected',
 ): Promise<WaitlistEntryRow> {
-  const row = await trx
+  const { entryId } = proof.target
+  const present = await trx
+    .selectFrom('waitlist_entries')
+    .selectAll()
+    .where('id', '=', entryId)
+    .forUpdate()
+    .executeTakeFirst()
+  if (present === undefined) throw notFound('waitlist entry', entryId)
+  if (present.state === decision) return present
+  if (!waitlistEntryMayBecome(present.state, decision)) {
+    throw new AppError('precondition', `waitlist entry ${JSON.stringify(entryId)} is ${present.state} already`)
+  }
+  return trx
     .updateTable('waitlist_entries')
     .set({ state: decision, decided_by: proof.actor.id, decided_at: new Date() })
-    .where('id', '=', proof.target.entryId)
-    .where('state', '=', 'waiting')
+    .where('id', '=', entryId)
     .returningAll()
-    .executeTakeFirst()
-  if (row !== undefined) return row
-  const present = await getWaitlistEntry(trx, proof)
-  throw new AppError('precondition', `waitlist entry ${JSON.stringify(present.id)} is ${present.state} already`)
+    .executeTakeFirstOrThrow()
 }

@@ -9,5 +9,6 @@ export interface WaitlistEntriesTable {
   state: Generated<'waiting' | 'approved' | 'rejected'>
   decided_by: string | null
   decided_at: Date | null
+  applications: Generated<number>
   created_at: Generated<Date>
 }
