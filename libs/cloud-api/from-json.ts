@@ -94,6 +94,9 @@ function checkValue(place: FieldPlace, wrap: (leaf: unknown) => unknown): void {
     return report(problems, path, 'must be base64')
   }
   if (field.resolvedType instanceof protobuf.Enum) return checkEnum(field.resolvedType, place)
+  // Judged here, since the library prints what it refuses, however deep that is.
+  if (typeof json === 'object' && field.resolvedType === null) return report(problems, path, `expected ${field.type}`)
+  if (isDeep(json, maxDepth)) return report(problems, path, `is nested deeper than ${maxDepth} levels`)
   const owner = field.parent
   if (!(owner instanceof protobuf.Type)) throw new Error(`${field.fullName} stands in no message`)
   try {
@@ -122,6 +125,11 @@ function explain(thrown: unknown, json?: unknown): string {
   const value = `: ${JSON.stringify(json)}`
   const withoutValue = text.endsWith(value) ? text.slice(0, -value.length) : text
   return withoutValue.replace(/^\.?[\w.]+: /, '')
+}
+
+function isDeep(json: unknown, levels: number): boolean {
+  if (typeof json !== 'object' || json === null) return false
+  return levels === 0 || Object.values(json).some((value) => isDeep(value, levels - 1))
 }
 
 /** What a caller invented is echoed, but not at any length. */

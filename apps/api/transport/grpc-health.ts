@@ -19,14 +19,25 @@ const responseType = root.lookupType('Response')
 /** The numbers of `grpc.health.v1.HealthCheckResponse.ServingStatus`. */
 const servingStatus = { serving: 1, notServing: 2, serviceUnknown: 3 } as const
 
-type Check = ServerUnaryCall<string, number>
-type Watch = ServerWritableStream<string, number>
+// Objects, since grpc-js takes a falsy request, such as an empty name, for none.
+interface HealthRequest {
+  readonly service: string
+}
+interface HealthResponse {
+  readonly status: number
+}
+type Check = ServerUnaryCall<HealthRequest, HealthResponse>
+type Watch = ServerWritableStream<HealthRequest, HealthResponse>
 
 const method = {
-  requestSerialize: (service: string) => Buffer.from(requestType.encode({ service }).finish()),
-  requestDeserialize: (bytes: Buffer) => String(requestType.toObject(requestType.decode(bytes)).service ?? ''),
-  responseSerialize: (status: number) => Buffer.from(responseType.encode({ status }).finish()),
-  responseDeserialize: (bytes: Buffer) => Number(responseType.toObject(responseType.decode(bytes)).status ?? 0),
+  requestSerialize: (request: HealthRequest) => Buffer.from(requestType.encode(request).finish()),
+  requestDeserialize: (bytes: Buffer): HealthRequest => ({
+    service: String(requestType.toObject(requestType.decode(bytes)).service ?? ''),
+  }),
+  responseSerialize: (response: HealthResponse) => Buffer.from(responseType.encode(response).finish()),
+  responseDeserialize: (bytes: Buffer): HealthResponse => ({
+    status: Number(responseType.toObject(responseType.decode(bytes)).status ?? 0),
+  }),
 }
 
 /** `grpc.health.v1.Health`: small enough to write down, and needed by load balancers and by npm @temporalio/cloud. */
@@ -48,9 +59,9 @@ export class GrpcHealth {
 
   addTo(server: Server): void {
     server.addService(healthService, {
-      Check: (call: Check, callback: sendUnaryData<number>) => {
-        const status = this.#statusOf(call.request)
-        if (status !== servingStatus.serviceUnknown) return callback(null, status)
+      Check: (call: Check, callback: sendUnaryData<HealthResponse>) => {
+        const status = this.#statusOf(call.request.service)
+        if (status !== servingStatus.serviceUnknown) return callback(null, { status })
         return callback({ code: grpcStatus.NOT_FOUND, details: 'unknown service' })
       },
       Watch: (call: Watch) => {
@@ -59,7 +70,7 @@ export class GrpcHealth {
           this.#watches.delete(call)
           call.end()
         })
-        call.write(this.#statusOf(call.request))
+        call.write({ status: this.#statusOf(call.request.service) })
       },
     })
   }
@@ -68,7 +79,7 @@ export class GrpcHealth {
   stop(): void {
     this.#serving = false
     for (const call of this.#watches) {
-      call.write(this.#statusOf(call.request))
+      call.write({ status: this.#statusOf(call.request.service) })
       call.end()
     }
     this.#watches.clear()

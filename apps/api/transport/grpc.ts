@@ -175,6 +175,9 @@ function listen(server: Server, { host, port, tls }: GrpcListener): Promise<numb
         ])
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)))
+    server.bindAsync(address, credentials, (error, bound) => {
+      if (error === null) resolve(bound)
+      else reject(new Error(`gRPC cannot listen on ${address}: ${error.message}`, { cause: error }))
+    })
   })
 }
