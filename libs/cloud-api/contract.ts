@@ -5,7 +5,7 @@ import protobuf from 'protobufjs/light.js'
  * The published Cloud Ops API as reflection objects. It is not written down again here: the npm package carries it,
  * with the HTTP annotations and the documentation texts, as one JSON module (which has no type declarations).
  */
-export const contract: protobuf.Root = load()
+const contract: protobuf.Root = load()
 
 /** The only service that this API serves. */
 export const cloudService: protobuf.Service = contract.lookupService('temporal.api.cloud.cloudservice.v1.CloudService')
