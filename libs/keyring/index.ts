@@ -1,2 +1,5 @@
+export { apiKeyAudience, apiKeyIssuer } from './api-key-issuer.ts'
 export { type OpenAuthority, openAuthority } from './authorities.ts'
+export { probeIssuer } from './probe.ts'
 export { type OpenSigningKey, openSigningKey, readJwks } from './signing-keys.ts'
+export { type TokenSigner, tokenSigner } from './token-signer.ts'

@@ -1,3 +1,4 @@
+import { edgeFiles, envoyArgs, renderBootstrap } from '#libs/domain/edges'
 import type { EdgeSource, NodeFile, NodeManifest, NodeProcess } from '#libs/domain/nodes'
 import type { NodePorts } from './ports.ts'
 import {
@@ -41,9 +42,10 @@ export interface NodeEdgeInput {
   /** PEM: the node's own certificate chain, leaf first, and its key. */
   readonly certificate: string
   readonly key: string
-  /** Envoy: its process, and the files that it starts from. */
-  readonly process: NodeProcess
-  readonly files: readonly NodeFile[]
+  /** Absolute path of Envoy's own binary, not of a script that starts it. */
+  readonly envoy: string
+  /** Envoy's worker threads. */
+  readonly concurrency: number
 }
 
 const temporalServices = ['frontend', 'internal-frontend', 'history', 'matching', 'worker'] as const
@@ -63,8 +65,8 @@ export function renderNode(input: NodeInput): NodeManifest {
     cellId: input.cellId,
     generation: input.generation,
     address: input.address,
-    files: [...temporal, ...(edge === undefined ? [] : [...edgeSourceFilesOf(edge), ...edge.files])],
-    processes: [temporalProcess(input), ...(edge === undefined ? [] : [edge.process])],
+    files: [...temporal, ...(edge === undefined ? [] : edgeFilesOf(input, edge))],
+    processes: [temporalProcess(input), ...(edge === undefined ? [] : [envoyProcess(input, edge)])],
     ...(edge === undefined ? {} : { edge: edgeSource(edge) }),
   }
 }
@@ -102,8 +104,22 @@ function temporalFilesOf(input: NodeInput): readonly NodeFile[] {
   ]
 }
 
-function edgeSourceFilesOf(edge: NodeEdgeInput): readonly NodeFile[] {
+function envoyProcess(input: NodeInput, edge: NodeEdgeInput): NodeProcess {
+  return {
+    name: 'envoy',
+    command: edge.envoy,
+    args: envoyArgs(edge.concurrency),
+    env: {},
+    restartOn: [edgeFiles.bootstrap],
+    // It listens from the moment that it has a configuration: the first one, or the last good one.
+    readyPort: input.ports.edge,
+    stopMs: 5_000,
+  }
+}
+
+function edgeFilesOf({ nodeId, cellId }: NodeInput, edge: NodeEdgeInput): readonly NodeFile[] {
   return [
+    plain(edgeFiles.bootstrap, renderBootstrap({ nodeId, cellId })),
     plain(edgeSourceFiles.caFile, edge.ca),
     plain(edgeSourceFiles.certificateFile, edge.certificate),
     secret(edgeSourceFiles.keyFile, edge.key),

@@ -1,3 +1,4 @@
+export { type EdgeBootstrapOptions, edgeFiles, envoyArgs, frontendCluster, renderBootstrap } from './bootstrap.ts'
 export type { CertificateFilter } from './certificate-filter.ts'
 export type { EdgeDocument } from './document.ts'
 export type { EdgeIntent, EdgeNamespace, TokenTrust } from './intent.ts'

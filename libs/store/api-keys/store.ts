@@ -21,7 +21,7 @@ type AnyProof = Authorized<'api_key', 'read'> | Authorized<'api_key', 'update'> 
 
 /**
  * @param limit how many keys that have not expired the owner may have.
- * @throws AppError `exhausted`
+ * @throws AppError `precondition` at the limit; not `exhausted`, which clients retry
  */
 export async function createApiKey(
   trx: Trx,

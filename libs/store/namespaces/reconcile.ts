@@ -45,7 +45,7 @@ export async function recordNamespace(
       ...(record.waitingFor === undefined ? {} : { waiting_for: record.waitingFor }),
       ...(record.failures === undefined ? {} : { failures: record.failures }),
       // A pass that works is a pass that lives.
-      leased_until: sql<Date>`now() + interval '30 seconds'`,
+      leased_until: sql<Date>`now() + interval '20 seconds'`,
     })
     .where('id', '=', proof.target.namespaceId)
     .where('lease_owner', '=', fence.holder)
@@ -200,4 +200,36 @@ export async function listOverdue(
 
 function json(value: object | null): string | null {
   return value === null ? null : JSON.stringify(value)
+}
+
+/** Which of these ids have a row that wants them on this cell: one that is deleted, or elsewhere, wants nothing here. */
+export async function findNamespaceIds(
+  executor: Executor,
+  cellId: string,
+  ids: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (ids.length === 0) return new Set()
+  const rows = await executor
+    .selectFrom('namespaces')
+    .select('id')
+    .where('id', 'in', [...ids])
+    .where('cell_id', '=', cellId)
+    .where('state', '<>', 'deleted')
+    .execute()
+  return new Set(rows.map((row) => row.id))
+}
+
+/** Those that edges serve, by id: for the renewal of their certificates. */
+export async function listServedNamespaces(
+  executor: Executor,
+  page: { readonly after: string; readonly limit: number },
+): Promise<readonly { id: string; tenant_id: string }[]> {
+  return executor
+    .selectFrom('namespaces')
+    .select(['id', 'tenant_id'])
+    .where('served', '=', true)
+    .where('id', '>', page.after)
+    .orderBy('id')
+    .limit(page.limit)
+    .execute()
 }

@@ -1,0 +1,67 @@
+import { mkdirSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { announceReady, whenOrphaned } from '#libs/processes'
+import { configuredMasterKey, sealer } from '#libs/sealing'
+import { assertSchemaFits, Database, roleUrl } from '#libs/store'
+import { createLogger, createMetrics, startHealthServer } from '#libs/telemetry'
+import { allPorts, nodePorts } from './cells/ports.ts'
+import type { NodeDriver } from './drivers/contract.ts'
+import { LocalDriver } from './drivers/local/driver.ts'
+import { startProvisioner } from './provisioner.ts'
+import { readProvisionerSettings } from './settings.ts'
+
+const settings = readProvisionerSettings(process.env)
+const logger = createLogger('provisioner', settings.logLevel)
+const registry = createMetrics('provisioner')
+const masterKey = configuredMasterKey({ value: settings.masterKey, file: settings.masterKeyFile })
+const database = new Database({
+  url: roleUrl(settings.databaseUrl, masterKey, 'aqueduct_provisioner'),
+  // A pass holds one connection at most at a time; the rest is for the queue and the rounds.
+  poolSize: settings.concurrency + 8,
+  applicationName: 'aqueduct-provisioner',
+  onIdleError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
+})
+await assertSchemaFits(database.pool)
+
+mkdirSync(settings.nodesDirectory, { recursive: true, mode: 0o700 })
+const drivers: NodeDriver[] = []
+if (settings.regions.some((region) => region.driver === 'local')) {
+  drivers.push(
+    new LocalDriver({
+      nodesDir: settings.nodesDirectory,
+      agentMain: resolve(import.meta.dirname, '../node/main.ts'),
+      nodeBinary: process.execPath,
+      ports: allPorts(nodePorts),
+    }),
+  )
+}
+const health = await startHealthServer({
+  host: '127.0.0.1',
+  port: settings.port,
+  registry,
+  ready: async () => void (await database.pool.query('select 1')),
+})
+const provisioner = await startProvisioner({
+  settings,
+  database,
+  sealer: sealer(masterKey),
+  drivers,
+  logger,
+  registry,
+  crash: () => process.kill(process.pid, 'SIGKILL'),
+})
+
+let stopping = false
+async function stop(): Promise<void> {
+  if (stopping) return
+  stopping = true
+  await provisioner.stop()
+  await health.close()
+  await database.close()
+  process.exit(0)
+}
+process.on('SIGTERM', () => void stop())
+process.on('SIGINT', () => void stop())
+whenOrphaned(() => void stop())
+announceReady()
+logger.info({ port: health.port }, 'ready')

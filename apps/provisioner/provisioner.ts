@@ -1,0 +1,134 @@
+import { systemClock } from '#libs/base'
+import type { Sealer } from '#libs/sealing'
+import type { Database } from '#libs/store'
+import { Counter, Histogram, type Logger, type Registry } from '#libs/telemetry'
+import { createCellDatabases, dropCellDatabases } from './cells/databases.ts'
+import { collectOrphanNamespaces } from './collectors/orphan-namespaces.ts'
+import { collectOrphanNodes } from './collectors/orphan-nodes.ts'
+import { failOverdueOperations } from './collectors/overdue-operations.ts'
+import type { NodeDriver } from './drivers/contract.ts'
+import { reconcileCell } from './reconcilers/cells/reconcile.ts'
+import { renewCertificates } from './reconcilers/certificates/renew.ts'
+import { ProbedEdgeAccess } from './reconcilers/namespaces/probed-edge-access.ts'
+import { reconcileNamespace } from './reconcilers/namespaces/reconcile.ts'
+import { reconcileNode } from './reconcilers/nodes/reconcile.ts'
+import { createOutward } from './reconcilers/outward.ts'
+import { type Round, runRounds } from './rounds.ts'
+import type { ProvisionerSettings } from './settings.ts'
+import { CellClients } from './temporal/cell-clients.ts'
+import { wakeCellsAndNodes, wakeUnsettledNamespaces } from './wake-everything.ts'
+import { startWorker } from './worker.ts'
+
+export interface ProvisionerDeps {
+  readonly settings: ProvisionerSettings
+  readonly database: Database
+  readonly sealer: Sealer
+  readonly drivers: readonly NodeDriver[]
+  readonly logger: Logger
+  readonly registry: Registry
+  /** Ends the process as SIGKILL does, for the crash point. */
+  readonly crash: () => void
+}
+
+/** Milliseconds. New jobs are told by Postgres at once; this is for passes that come again after a delay. */
+const pollIntervalMs = 100
+
+/** Starts the worker and the rounds; `stop` waits for the passes that are under way. */
+export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop(): Promise<void> }> {
+  const { settings, database, sealer, logger, registry } = deps
+  const clock = systemClock
+  const cells = new CellClients({ database, sealer })
+  const cellClient = (cellId: string) => cells.of(cellId)
+  const outward = createOutward({ crashPoint: settings.crashPoint, crash: deps.crash, observe: stepMetrics(registry) })
+  const edge = new ProbedEdgeAccess({ database, sealer, clock, domain: settings.domain })
+  const sqlTool = { adminUrl: settings.cellDatabaseUrl, sqlTool: settings.temporalSqlTool }
+  const common = { database, sealer, clock, logger, outward, cellClient }
+  const runner = await startWorker({
+    database,
+    pool: database.pool,
+    concurrency: settings.concurrency,
+    pollIntervalMs,
+    logger,
+    reconcilers: {
+      'reconcile-namespace': (id) =>
+        reconcileNamespace({ ...common, edge, regions: settings.regions, namespaceLimit: settings.namespaceLimit }, id),
+      'reconcile-cell': (id) =>
+        reconcileCell(
+          {
+            ...common,
+            databases: {
+              create: async (cellId, password) => void (await createCellDatabases(sqlTool, cellId, password)),
+              drop: (cellId) => dropCellDatabases(sqlTool, cellId),
+            },
+          },
+          id,
+        ),
+      'reconcile-node': (id) =>
+        reconcileNode({ ...common, ...settings, driver: (name) => driverNamed(deps.drivers, name) }, id),
+    },
+  })
+  const ending = new AbortController()
+  const rounds: readonly Round[] = [
+    { name: 'wake namespaces', everyMs: 2_000, work: () => wakeUnsettledNamespaces(database) },
+    { name: 'wake cells and nodes', everyMs: 10_000, work: () => wakeCellsAndNodes(database) },
+    { name: 'overdue operations', everyMs: 2_000, work: () => failOverdueOperations({ database, logger }) },
+    {
+      name: 'certificates',
+      everyMs: 3_600_000,
+      work: () => renewCertificates({ database, sealer, clock, logger, domain: settings.domain }),
+    },
+    {
+      name: 'orphan nodes',
+      everyMs: 15_000,
+      work: () =>
+        collectOrphanNodes({
+          database,
+          logger,
+          clock,
+          outward,
+          drivers: deps.drivers,
+          graceMs: settings.orphanGraceSeconds * 1000,
+        }),
+    },
+    {
+      name: 'orphan namespaces',
+      everyMs: 60_000,
+      work: () => collectOrphanNamespaces({ database, logger, outward, cellClient }),
+    },
+  ]
+  const running = runRounds(rounds, logger, ending.signal)
+  return {
+    stop: async () => {
+      ending.abort()
+      await Promise.all([runner.stop(), running])
+      cells.close()
+    },
+  }
+}
+
+function driverNamed(drivers: readonly NodeDriver[], name: string): NodeDriver {
+  const driver = drivers.find((candidate) => candidate.name === name)
+  if (driver === undefined)
+    throw new Error(`no region of this installation has the driver ${name}: see AQUEDUCT_REGIONS`)
+  return driver
+}
+
+function stepMetrics(registry: Registry) {
+  const seconds = new Histogram({
+    name: 'aqueduct_provisioner_step_seconds',
+    help: 'Outward calls of reconcilers and collectors',
+    labelNames: ['step'],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+    registers: [registry],
+  })
+  const failures = new Counter({
+    name: 'aqueduct_provisioner_step_failures_total',
+    help: 'Outward calls that failed',
+    labelNames: ['step'],
+    registers: [registry],
+  })
+  return (step: string, duration: number, outcome: 'ok' | 'failed') => {
+    seconds.observe({ step }, duration)
+    if (outcome === 'failed') failures.inc({ step })
+  }
+}

@@ -1,0 +1,148 @@
+import { type Authorized, systemActor } from '#libs/authz'
+import { coerceError } from '#libs/base'
+import { type ObservedCell, type ObservedNode, planCell } from '#libs/domain/cells'
+import { enqueue } from '#libs/jobs'
+import type { Sealer } from '#libs/sealing'
+import type { Database } from '#libs/store'
+import { type CellRow, getCell, recordCell } from '#libs/store/cells'
+import { listWaitingForCell } from '#libs/store/namespaces'
+import { listNodes, type NodeRow } from '#libs/store/nodes'
+import type { Logger } from '#libs/telemetry'
+import type { CellClient } from '../../temporal/cell-client.ts'
+import { leasedPass } from '../leased-pass.ts'
+import { again, type Next, settled } from '../next.ts'
+import type { Outward } from '../outward.ts'
+import { retryDelayMs } from '../retry-delay.ts'
+import { serverVersion } from './template.ts'
+
+/** The databases of cells, wherever they are. */
+export interface CellDatabases {
+  /** Makes them be there with the schema of the server version; idempotent. */
+  readonly create: (cellId: string, password: string) => Promise<void>
+  readonly drop: (cellId: string) => Promise<void>
+}
+
+export interface CellReconcilerDeps {
+  readonly database: Database
+  readonly sealer: Sealer
+  readonly outward: Outward
+  readonly logger: Logger
+  readonly databases: CellDatabases
+  readonly cellClient: (cellId: string) => Promise<CellClient>
+}
+
+type Proof = Authorized<'cell', 'update'>
+
+const system = systemActor('cell-reconciler')
+/** Milliseconds until the next look at nodes that come up; they wake their cell, this is for lost wake-ups. */
+const nodesComeUpMs = 1_000
+/** Milliseconds between two questions to a cell that just started. */
+const answersMs = 100
+
+/** One pass over one cell: databases with their schema, then nodes, then the question whether it answers. */
+export async function reconcileCell(deps: CellReconcilerDeps, cellId: string): Promise<Next> {
+  const proof = system.authorize('cell', 'update', { cellId })
+  return leasedPass(deps, 'cells', cellId, async (holder) => {
+    const row = await getCell(deps.database.all, proof)
+    if (row.state === 'deleted') return settled
+    try {
+      return await advance(deps, proof, holder, row)
+    } catch (thrown) {
+      return await noteFailure(deps, proof, holder, row, thrown)
+    }
+  })
+}
+
+async function advance(deps: CellReconcilerDeps, proof: Proof, holder: string, row: CellRow): Promise<Next> {
+  const { all } = deps.database
+  const nodes = await listNodes(all, system.authorize('node', 'list', { fleet: true }), row.id)
+  const deleted = row.state === 'deleting'
+  const desired = {
+    id: row.id,
+    deleted,
+    schemaVersion: serverVersion,
+    nodes: nodes.map((node) => ({ nodeId: node.id, generation: node.generation, deleted: node.state === 'deleting' })),
+  }
+  const answering = !deleted && nodes.some((node) => node.state === 'ready') && (await answers(deps, row.id))
+  const [step] = planCell(desired, observedOf(row, nodes, answering))
+  const record = (fields: Parameters<typeof recordCell>[3]) => recordCell(all, proof, holder, fields)
+  switch (step?.kind) {
+    case 'create-databases':
+    case 'apply-schema': {
+      const password = deps.sealer.open(row.database_password_sealed, `cells/${row.id}/database`).toString('utf8')
+      await record({ databasesObserved: { kind: 'unknown' }, conditions: condition(false, 'the databases are made') })
+      await deps.outward('create-databases', () => deps.databases.create(row.id, password))
+      await record({ databasesObserved: { kind: 'present', schemaVersion: serverVersion } })
+      return again(0)
+    }
+    case 'create-node':
+    case 'await-node':
+    case 'delete-node':
+      for (const node of nodes) await enqueue(all, 'reconcile-node', { nodeId: node.id })
+      await record({ conditions: condition(false, 'its nodes come up') })
+      return again(nodesComeUpMs)
+    case 'confirm-answering':
+      await record({ conditions: condition(false, 'its frontends do not answer yet') })
+      return again(answersMs)
+    case 'drop-databases':
+      await record({ databasesObserved: { kind: 'unknown' } })
+      await deps.outward('drop-databases', () => deps.databases.drop(row.id))
+      await record({ databasesObserved: null })
+      return again(0)
+    default:
+      await record({ state: deleted ? 'deleted' : 'ready', conditions: condition(!deleted, ''), failures: 0 })
+      if (row.state !== 'ready') await wakeNamespaces(deps, row.id)
+      return settled
+  }
+}
+
+async function answers(deps: CellReconcilerDeps, cellId: string): Promise<boolean> {
+  try {
+    const client = await deps.cellClient(cellId)
+    await deps.outward('confirm-answering', () => client.health())
+    return true
+  } catch (thrown) {
+    deps.logger.debug({ cell: cellId, err: coerceError(thrown) }, 'the cell does not answer')
+    return false
+  }
+}
+
+async function wakeNamespaces(deps: CellReconcilerDeps, cellId: string): Promise<void> {
+  for (const namespaceId of await listWaitingForCell(deps.database.all, cellId)) {
+    await enqueue(deps.database.all, 'reconcile-namespace', { namespaceId })
+  }
+}
+
+function observedOf(row: CellRow, nodes: readonly NodeRow[], answering: boolean): ObservedCell {
+  const databases = row.databases_observed as {
+    readonly kind: 'unknown' | 'present'
+    readonly schemaVersion?: string
+  } | null
+  const seen = new Map<string, ObservedNode>()
+  for (const node of nodes) if (node.observed !== null) seen.set(node.id, node.observed as ObservedNode)
+  return {
+    databases: databases?.kind ?? 'absent',
+    ...(databases?.schemaVersion === undefined ? {} : { schemaVersion: databases.schemaVersion }),
+    nodes: seen,
+    answering,
+  }
+}
+
+function condition(ready: boolean, detail: string): Readonly<Record<string, unknown>> {
+  return { ready: { status: ready, detail, since: new Date().toISOString() } }
+}
+
+async function noteFailure(
+  deps: CellReconcilerDeps,
+  proof: Proof,
+  holder: string,
+  row: CellRow,
+  thrown: unknown,
+): Promise<Next> {
+  const error = coerceError(thrown)
+  if (error.name === 'StaleWriterError') throw error
+  const failures = row.failures + 1
+  deps.logger.warn({ cell: row.id, failures, err: error }, 'pass failed')
+  await recordCell(deps.database.all, proof, holder, { conditions: condition(false, error.message), failures })
+  return again(retryDelayMs(failures))
+}

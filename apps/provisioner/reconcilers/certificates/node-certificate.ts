@@ -1,0 +1,72 @@
+import { newId } from '#libs/base'
+import { openAuthority } from '#libs/keyring'
+import { issueCertificate } from '#libs/pki'
+import { findServingCertificate, recordCertificate } from '#libs/store/certificates'
+import type { CertificateDeps } from './edge-certificate.ts'
+import { needsRenewal } from './needs-renewal.ts'
+
+/** Days; renewed when a third is left. */
+const validityDays = 90
+
+export interface NodeIdentity {
+  /** The leaf and the cell's CA, which is an intermediate below the node root. */
+  readonly chainPem: string
+  readonly leafPem: string
+  readonly keyPem: string
+  /** What nodes of the cell trust, and nothing else. */
+  readonly cellCaPem: string
+  /** Whether it was issued just now: the node's manifest has to follow. */
+  readonly renewed: boolean
+}
+
+/** Every node of a cell answers to this name, so that a node may call any other. */
+export function internodeName(cellId: string): string {
+  return `${cellId}.internode.aqueduct.internal`
+}
+
+/** Who a node is towards the other nodes of its cell and towards the discovery server. */
+export async function ensureNodeCertificate(
+  deps: Omit<CertificateDeps, 'domain'>,
+  cellId: string,
+  nodeId: string,
+): Promise<NodeIdentity> {
+  const { all } = deps.database
+  const authority = await openAuthority(all, deps.sealer, { purpose: 'cell', cellId })
+  const present = await findServingCertificate(all, { nodeId })
+  if (present?.key_sealed != null && !needsRenewal(present, deps.clock.now())) {
+    const keyPem = deps.sealer.open(present.key_sealed, `certificates/${present.id}`).toString('utf8')
+    return identity(present.certificate_pem, keyPem, authority.certificatePem, false)
+  }
+  const issued = await issueCertificate({
+    issuer: authority,
+    subject: { commonName: nodeId },
+    usage: 'both',
+    dnsNames: [internodeName(cellId)],
+    uris: [`aqueduct://cells/${cellId}/nodes/${nodeId}`],
+    validityDays,
+  })
+  const id = newId('cert')
+  await recordCertificate(all, {
+    id,
+    authority_id: authority.id,
+    purpose: 'node',
+    tenant_id: null,
+    namespace_id: null,
+    node_id: nodeId,
+    common_name: nodeId,
+    serial_number: issued.serialNumber,
+    fingerprint: issued.fingerprintSha256,
+    certificate_pem: issued.certificatePem,
+    key_sealed: deps.sealer.seal(issued.keyPem, `certificates/${id}`),
+    not_before: issued.notBefore,
+    not_after: issued.notAfter,
+    issued_by: 'provisioner',
+    revoked_at: null,
+    revoked_by: null,
+  })
+  return identity(issued.certificatePem, issued.keyPem, authority.certificatePem, true)
+}
+
+function identity(leafPem: string, keyPem: string, cellCaPem: string, renewed: boolean): NodeIdentity {
+  return { chainPem: leafPem + cellCaPem, leafPem, keyPem, cellCaPem, renewed }
+}

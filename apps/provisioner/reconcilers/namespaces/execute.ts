@@ -1,0 +1,173 @@
+import type { Authorized } from '#libs/authz'
+import { assertNever, type Clock } from '#libs/base'
+import type { NamespaceStep } from '#libs/domain/namespaces'
+import type { Database } from '#libs/store'
+import type { CellRow } from '#libs/store/cells'
+import { type NamespaceRow, recordNamespace } from '#libs/store/namespaces'
+import { type CellClient, CellError } from '../../temporal/cell-client.ts'
+import { again, type Next, settled } from '../next.ts'
+import type { Outward } from '../outward.ts'
+import type { EdgeAccess } from './edge-access.ts'
+import type { CellRecord } from './observed.ts'
+
+export interface StepDeps {
+  readonly database: Database
+  readonly clock: Clock
+  readonly outward: Outward
+  readonly edge: EdgeAccess
+  /** The cell's own API, as its administrator. */
+  readonly cellClient: (cellId: string) => Promise<CellClient>
+}
+
+/** What a step is done to, and the fence that its records carry. */
+export interface StepTarget {
+  readonly row: NamespaceRow
+  readonly cell: CellRow
+  readonly proof: Authorized<'namespace', 'update'>
+  readonly fence: { readonly holder: string; readonly generation: number }
+}
+
+/** How long to wait before looking again, in milliseconds, when the edge did not follow within the step's own patience. */
+const edgeLagsMs = 250
+const cellDeletesMs = 250
+
+/** Executes one step: says `unknown` before the outward call, and what was seen after it. */
+export async function executeStep(deps: StepDeps, target: StepTarget, step: NamespaceStep): Promise<Next> {
+  switch (step.kind) {
+    case 'register':
+      return register(deps, target, step.owner, step.retentionDays)
+    case 'update-retention':
+      return updateRetention(deps, target, step.retentionDays)
+    case 'wait-cell-cache':
+      await note(deps, target, { waitingFor: 'the change reaches every host of the cell' })
+      return again(step.ms)
+    case 'serve-at-edge':
+      return serveAtEdge(deps, target, step.generation)
+    case 'remove-from-edge':
+      return removeFromEdge(deps, target)
+    case 'delete-from-cell':
+      return deleteFromCell(deps, target, step.owner)
+    case 'confirm-deleted':
+      return confirmDeleted(deps, target)
+    case 'fail':
+    case 'done':
+      return settled
+    default:
+      return assertNever(step)
+  }
+}
+
+/** In a namespace's data on the cell: whose it is. */
+export const ownerKey = 'aqueduct.owner'
+const generationKey = 'aqueduct.generation'
+
+async function register(deps: StepDeps, target: StepTarget, owner: string, retentionDays: number): Promise<Next> {
+  const { row } = target
+  const client = await deps.cellClient(target.cell.id)
+  await noteCell(deps, target, { kind: 'unknown' })
+  try {
+    await deps.outward('register', () =>
+      client.registerNamespace({
+        name: row.id,
+        retentionDays,
+        description: '',
+        data: { [ownerKey]: owner, [generationKey]: String(target.fence.generation) },
+      }),
+    )
+    await noteCell(deps, target, { kind: 'present', owner, retentionDays })
+  } catch (thrown) {
+    if (!(thrown instanceof CellError) || thrown.kind !== 'exists') throw thrown
+    // An earlier pass registered it and did not live to say so; nor would it have said whether it updated it just now.
+    const seen = await describe(deps, target)
+    await noteCell(deps, target, { ...seen, updatedAt: deps.clock.now().toISOString() })
+  }
+  return settled
+}
+
+async function describe(deps: StepDeps, target: StepTarget): Promise<Extract<CellRecord, { kind: 'present' }>> {
+  const client = await deps.cellClient(target.cell.id)
+  const seen = await deps.outward('describe', () => client.describeNamespace(target.row.id))
+  return { kind: 'present', owner: seen.data[ownerKey] ?? '', retentionDays: seen.retentionDays }
+}
+
+async function updateRetention(deps: StepDeps, target: StepTarget, retentionDays: number): Promise<Next> {
+  const client = await deps.cellClient(target.cell.id)
+  const { row } = target
+  await deps.outward('update-retention', () =>
+    client.updateNamespace(row.id, { retentionDays, data: { [generationKey]: String(target.fence.generation) } }),
+  )
+  await noteCell(deps, target, {
+    kind: 'present',
+    owner: row.tenant_id,
+    retentionDays,
+    updatedAt: deps.clock.now().toISOString(),
+  })
+  return settled
+}
+
+async function serveAtEdge(deps: StepDeps, target: StepTarget, generation: number): Promise<Next> {
+  const { row, cell } = target
+  await deps.edge.ensureCertificate(row)
+  // The edge is told by the commit of this record.
+  await note(deps, target, {
+    served: true,
+    edgeObserved: { kind: 'unknown' },
+    waitingFor: 'the edge takes the new configuration',
+  })
+  const answer = await deps.outward('serve-at-edge', () => deps.edge.awaitServing(cell.id, row.id, generation))
+  if (answer.kind === 'not_yet') {
+    await note(deps, target, { waitingFor: `the edge does not serve it yet: ${answer.detail}` })
+    return again(edgeLagsMs)
+  }
+  await note(deps, target, { edgeObserved: { kind: 'serving', generation: answer.generation } })
+  return settled
+}
+
+async function removeFromEdge(deps: StepDeps, target: StepTarget): Promise<Next> {
+  const { row, cell } = target
+  await note(deps, target, { served: false, edgeObserved: { kind: 'unknown' }, waitingFor: 'the edge lets go of it' })
+  const answer = await deps.outward('remove-from-edge', () => deps.edge.awaitAbsence(cell.id, row.id))
+  if (answer.kind === 'not_yet') {
+    await note(deps, target, { waitingFor: `the edge still has it: ${answer.detail}` })
+    return again(edgeLagsMs)
+  }
+  await note(deps, target, { edgeObserved: null })
+  return settled
+}
+
+async function deleteFromCell(deps: StepDeps, target: StepTarget, owner: string): Promise<Next> {
+  const client = await deps.cellClient(target.cell.id)
+  try {
+    const seen = await describe(deps, target)
+    if (seen.owner !== owner) {
+      await noteCell(deps, target, seen)
+      return settled
+    }
+    await noteCell(deps, target, { kind: 'unknown' })
+    await deps.outward('delete-from-cell', () => client.deleteNamespace(target.row.id))
+  } catch (thrown) {
+    if (!(thrown instanceof CellError) || thrown.kind !== 'not_found') throw thrown
+  }
+  await noteCell(deps, target, { kind: 'deleting' })
+  return settled
+}
+
+async function confirmDeleted(deps: StepDeps, target: StepTarget): Promise<Next> {
+  try {
+    await describe(deps, target)
+    await note(deps, target, { waitingFor: 'the cell deletes it' })
+    return again(cellDeletesMs)
+  } catch (thrown) {
+    if (!(thrown instanceof CellError) || thrown.kind !== 'not_found') throw thrown
+    await noteCell(deps, target, null)
+    return settled
+  }
+}
+
+async function noteCell(deps: StepDeps, target: StepTarget, seen: CellRecord | null): Promise<void> {
+  await note(deps, target, { cellObserved: seen })
+}
+
+async function note(deps: StepDeps, target: StepTarget, record: Parameters<typeof recordNamespace>[3]): Promise<void> {
+  await recordNamespace(deps.database.all, target.proof, target.fence, record)
+}

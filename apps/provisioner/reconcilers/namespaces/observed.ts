@@ -1,0 +1,35 @@
+import type { DesiredNamespace, ObservedNamespace } from '#libs/domain/namespaces'
+import type { NamespaceRow } from '#libs/store/namespaces'
+
+/** `cell_observed` as it is written; null stands for absent. */
+export type CellRecord =
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'present'; readonly owner: string; readonly retentionDays: number; readonly updatedAt?: string }
+  | { readonly kind: 'deleting' }
+
+/** `edge_observed` as it is written; null stands for absent. */
+export type EdgeRecord = { readonly kind: 'unknown' } | { readonly kind: 'serving'; readonly generation: number }
+
+/** What the row asks for. The owner is the tenant: ids are never given twice, so nothing else can have the name. */
+export function desiredOf(row: NamespaceRow): DesiredNamespace {
+  return {
+    id: row.id,
+    owner: row.tenant_id,
+    retentionDays: row.spec.retentionDays,
+    generation: row.generation,
+    deleted: row.state === 'deleting',
+  }
+}
+
+export function observedOf(row: NamespaceRow, now: Date): ObservedNamespace {
+  const cell = row.cell_observed as CellRecord | null
+  const edge = row.edge_observed as EdgeRecord | null
+  return { cell: cell === null ? { kind: 'absent' } : inCell(cell, now), edge: edge ?? { kind: 'absent' } }
+}
+
+function inCell(cell: CellRecord, now: Date): ObservedNamespace['cell'] {
+  if (cell.kind !== 'present') return cell
+  const { kind, owner, retentionDays, updatedAt } = cell
+  if (updatedAt === undefined) return { kind, owner, retentionDays }
+  return { kind, owner, retentionDays, sinceUpdateMs: now.getTime() - new Date(updatedAt).getTime() }
+}

@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { systemActor } from '#libs/authz'
+import type { Clock } from '#libs/base'
+import { openAuthority, openSigningKey, probeIssuer, type TokenSigner, tokenSigner } from '#libs/keyring'
+import type { Sealer } from '#libs/sealing'
+import type { Database } from '#libs/store'
+import type { NamespaceRow } from '#libs/store/namespaces'
+import { listNodes } from '#libs/store/nodes'
+import { nodePorts } from '../../cells/ports.ts'
+import { type EdgeProbeTarget, probeEdgeCall, probeEdgeVersion } from '../../temporal/edge-probe.ts'
+import { ensureEdgeCertificate } from '../certificates/edge-certificate.ts'
+import type { EdgeAccess, EdgeAnswer } from './edge-access.ts'
+
+export interface ProbedEdgeAccessDeps {
+  readonly database: Database
+  readonly sealer: Sealer
+  readonly clock: Clock
+  /** Host names are `<namespace id>.<domain>`. */
+  readonly domain: string
+}
+
+const system = systemActor('edge-probe')
+/** Milliseconds that one step waits for the edge: it usually follows within a tenth of that. */
+const patienceMs = 3_000
+/** Milliseconds between two looks, growing from the first to the second: nearly all edges follow at once. */
+const firstPauseMs = 10
+const longestPauseMs = 200
+const probeTimeoutMs = 2_000
+const tokenLifetimeMs = 5 * 60_000
+
+type Look = { readonly kind: 'yes'; readonly generation: number } | { readonly kind: 'no'; readonly detail: string }
+
+/** Asks the edges themselves, over connections of its own: "it acts" is seen, never guessed. */
+export class ProbedEdgeAccess implements EdgeAccess {
+  readonly #deps: ProbedEdgeAccessDeps
+  #signer: Promise<TokenSigner> | undefined
+  #serverCa: Promise<string> | undefined
+
+  constructor(deps: ProbedEdgeAccessDeps) {
+    this.#deps = deps
+  }
+
+  async ensureCertificate(row: NamespaceRow): Promise<void> {
+    await ensureEdgeCertificate(this.#deps, row.tenant_id, row.id)
+  }
+
+  async awaitServing(
+    cellId: string,
+    namespaceId: string,
+    generation: number,
+  ): Promise<EdgeAnswer<{ readonly kind: 'serving'; readonly generation: number }>> {
+    const look = await this.#everyEdge(cellId, namespaceId, (target) => isServing(target, namespaceId, generation))
+    return look.kind === 'yes'
+      ? { kind: 'serving', generation: look.generation }
+      : { kind: 'not_yet', detail: look.detail }
+  }
+
+  async awaitAbsence(cellId: string, namespaceId: string): Promise<EdgeAnswer<{ readonly kind: 'absent' }>> {
+    const look = await this.#everyEdge(cellId, namespaceId, isAbsent)
+    return look.kind === 'yes' ? { kind: 'absent' } : { kind: 'not_yet', detail: look.detail }
+  }
+
+  async #everyEdge(
+    cellId: string,
+    namespaceId: string,
+    look: (target: EdgeProbeTarget) => Promise<Look>,
+  ): Promise<Look> {
+    const nodes = await listNodes(this.#deps.database.all, system.authorize('node', 'list', { fleet: true }), cellId)
+    const targets = await Promise.all(
+      nodes.flatMap((node) => (node.address === null ? [] : [this.#target(node.address, namespaceId)])),
+    )
+    if (targets.length === 0) return { kind: 'no', detail: 'the cell has no edge' }
+    const deadline = performance.now() + patienceMs
+    const answers = await Promise.all(targets.map((target) => lookUntil(target, look, deadline)))
+    return answers.find((answer) => answer.kind === 'no') ?? answers[0] ?? { kind: 'no', detail: 'no answer' }
+  }
+
+  async #target(address: string, namespaceId: string): Promise<EdgeProbeTarget> {
+    const { database, sealer, clock, domain } = this.#deps
+    this.#signer ??= openSigningKey(database.all, sealer, { purpose: 'probe' }).then(tokenSigner)
+    this.#serverCa ??= openAuthority(database.all, sealer, { purpose: 'server' }).then(
+      (authority) => authority.certificatePem,
+    )
+    const sign = await this.#signer
+    const token = await sign(
+      { iss: probeIssuer, aud: namespaceId, sub: 'probe' },
+      { notAfter: new Date(clock.now().getTime() + tokenLifetimeMs) },
+    )
+    return {
+      address,
+      port: nodePorts.edge,
+      hostname: `${namespaceId}.${domain}`,
+      caPem: await this.#serverCa,
+      token,
+      timeoutMs: probeTimeoutMs,
+    }
+  }
+}
+
+/** A wait for a condition with an end, not a retry of a call: the pass comes again when the end is reached. */
+async function lookUntil(
+  target: EdgeProbeTarget,
+  look: (target: EdgeProbeTarget) => Promise<Look>,
+  deadline: number,
+): Promise<Look> {
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 1.5, longestPauseMs)) {
+    const seen = await look(target)
+    if (seen.kind === 'yes' || performance.now() + pauseMs > deadline) return seen
+    await sleep(pauseMs)
+  }
+}
+
+async function isServing(target: EdgeProbeTarget, namespaceId: string, generation: number): Promise<Look> {
+  const version = await probeEdgeVersion(target)
+  if (version.kind === 'refused') return { kind: 'no', detail: version.detail }
+  if (version.generation < generation) {
+    return { kind: 'no', detail: `it serves generation ${version.generation} of ${generation}` }
+  }
+  const call = await probeEdgeCall(target, namespaceId)
+  // The edge of a suspended tenant refuses everybody, and that is what it is to do.
+  if (call.kind === 'refused' && call.reason !== 'denied') return { kind: 'no', detail: call.detail }
+  return { kind: 'yes', generation: version.generation }
+}
+
+/** No chain for the host name means no handshake. */
+async function isAbsent(target: EdgeProbeTarget): Promise<Look> {
+  const version = await probeEdgeVersion(target)
+  if (version.kind === 'refused' && version.reason === 'handshake') return { kind: 'yes', generation: 0 }
+  return { kind: 'no', detail: version.kind === 'answered' ? 'it still answers' : version.detail }
+}

@@ -1,0 +1,67 @@
+import type { Clock } from '#libs/base'
+import type { NodeManifest } from '#libs/domain/nodes'
+import { openAuthority, openSigningKey, readJwks } from '#libs/keyring'
+import type { Sealer } from '#libs/sealing'
+import type { Database } from '#libs/store'
+import type { CellRow } from '#libs/store/cells'
+import type { NodeRow } from '#libs/store/nodes'
+import { cellDatabase } from '../../cells/databases.ts'
+import { nodePorts } from '../../cells/ports.ts'
+import { renderNode } from '../../cells/render-node.ts'
+import { ensureNodeCertificate, internodeName } from '../certificates/node-certificate.ts'
+
+export interface ManifestDeps {
+  readonly database: Database
+  readonly sealer: Sealer
+  readonly clock: Clock
+  /** Absolute paths of the programs on the node. */
+  readonly temporalServer: string
+  readonly envoy: string
+  /** Worker threads of each Envoy. */
+  readonly envoyConcurrency: number
+  /** Base URL of the discovery server, as nodes reach it. */
+  readonly discoveryUrl: string
+  /** Server on which the cells' databases are. */
+  readonly cellDatabaseUrl: string
+}
+
+/** Gathers what a node is to be from the rows and the keys, and renders it. */
+export async function manifestOf(
+  deps: ManifestDeps,
+  cell: CellRow,
+  node: NodeRow,
+  address: string,
+): Promise<NodeManifest> {
+  const { database, sealer } = deps
+  const identity = await ensureNodeCertificate(deps, cell.id, node.id)
+  // Made here if need be: the node's key set must name the key that will sign.
+  await openSigningKey(database.all, sealer, { purpose: 'cell', cellId: cell.id })
+  const serverCa = await openAuthority(database.all, sealer, { purpose: 'server' })
+  const password = sealer.open(cell.database_password_sealed, `cells/${cell.id}/database`).toString('utf8')
+  return renderNode({
+    nodeId: node.id,
+    cellId: cell.id,
+    generation: node.generation,
+    address,
+    ports: nodePorts,
+    temporalServer: deps.temporalServer,
+    database: cellDatabase(deps.cellDatabaseUrl, cell.id, password),
+    historyShards: cell.history_shards,
+    jwks: await readJwks(database.all, { purpose: 'cell', cellId: cell.id }),
+    internode: {
+      serverName: internodeName(cell.id),
+      certificate: identity.leafPem,
+      key: identity.keyPem,
+      ca: identity.cellCaPem,
+    },
+    namespaceLimits: {},
+    edge: {
+      url: deps.discoveryUrl,
+      ca: serverCa.certificatePem,
+      certificate: identity.chainPem,
+      key: identity.keyPem,
+      envoy: deps.envoy,
+      concurrency: deps.envoyConcurrency,
+    },
+  })
+}

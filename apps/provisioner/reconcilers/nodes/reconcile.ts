@@ -1,0 +1,120 @@
+import { type Authorized, systemActor } from '#libs/authz'
+import { coerceError } from '#libs/base'
+import { type ObservedNode, planNode } from '#libs/domain/cells'
+import { enqueue } from '#libs/jobs'
+import { getCell } from '#libs/store/cells'
+import { getNode, type NodeRow, recordNode } from '#libs/store/nodes'
+import type { Logger } from '#libs/telemetry'
+import { DriverError, type NodeDriver, type NodeInstance } from '../../drivers/contract.ts'
+import { leasedPass } from '../leased-pass.ts'
+import { again, type Next, settled } from '../next.ts'
+import type { Outward } from '../outward.ts'
+import { retryDelayMs } from '../retry-delay.ts'
+import { type ManifestDeps, manifestOf } from './manifest.ts'
+
+export interface NodeReconcilerDeps extends ManifestDeps {
+  readonly outward: Outward
+  readonly logger: Logger
+  /** The driver of that name. @throws Error when it is not available here */
+  readonly driver: (name: string) => NodeDriver
+}
+
+type Proof = Authorized<'node', 'update'>
+
+const system = systemActor('node-reconciler')
+/** Milliseconds between two looks at a node that starts. */
+const startingMs = 200
+
+/** One pass over one node: makes it, brings it up to its manifest, replaces it when it failed, or takes it away. */
+export async function reconcileNode(deps: NodeReconcilerDeps, nodeId: string): Promise<Next> {
+  const proof = system.authorize('node', 'update', { nodeId })
+  return leasedPass(deps, 'nodes', nodeId, async (holder) => {
+    const row = await getNode(deps.database.all, proof)
+    if (row.state === 'deleted') return settled
+    try {
+      return await advance(deps, proof, holder, row)
+    } catch (thrown) {
+      return await noteFailure(deps, proof, holder, row, thrown)
+    }
+  })
+}
+
+async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, row: NodeRow): Promise<Next> {
+  const driver = deps.driver(row.driver)
+  const cell = await getCell(deps.database.all, system.authorize('cell', 'read', { cellId: row.cell_id }))
+  // The databases come first: a node without them would only fail.
+  if (
+    cell.databases_observed === null ||
+    !('kind' in cell.databases_observed) ||
+    cell.databases_observed.kind !== 'present'
+  ) {
+    return settled
+  }
+  const observed = await look(deps, driver, row.id)
+  const deleted = row.state === 'deleting'
+  const [step] = planNode({ nodeId: row.id, generation: row.generation, deleted }, observed)
+  const record = (fields: Parameters<typeof recordNode>[3]) => recordNode(deps.database.all, proof, holder, fields)
+  switch (step?.kind) {
+    case 'create-node': {
+      const address = row.address ?? (await deps.outward('reserve-address', () => driver.reserveAddress(row.id)))
+      const manifest = await manifestOf(deps, cell, row, address)
+      await record({ address, observed: { kind: 'unknown' } })
+      const made = await deps.outward('create-node', () => driver.create(manifest))
+      await record({ observed: present(made) })
+      return again(startingMs)
+    }
+    case 'await-node':
+      await record({
+        observed,
+        conditions: condition(false, step.detail),
+        state: row.state === 'ready' ? 'creating' : row.state,
+      })
+      return again(startingMs)
+    case 'delete-node':
+      await record({ observed: { kind: 'unknown' } })
+      await deps.outward('delete-node', () => driver.delete(row.id))
+      await record({ observed: null })
+      return again(0)
+    default:
+      await record({
+        observed: deleted ? null : observed,
+        state: deleted ? 'deleted' : 'ready',
+        conditions: condition(!deleted, ''),
+        failures: 0,
+      })
+      if (row.state !== 'ready') await enqueue(deps.database.all, 'reconcile-cell', { cellId: row.cell_id })
+      return settled
+  }
+}
+
+async function look(deps: NodeReconcilerDeps, driver: NodeDriver, nodeId: string): Promise<ObservedNode> {
+  try {
+    return present(await deps.outward('get-node', () => driver.get(nodeId)))
+  } catch (thrown) {
+    if (thrown instanceof DriverError && thrown.kind === 'not_found') return { kind: 'absent' }
+    throw thrown
+  }
+}
+
+function present({ state, generation, detail }: NodeInstance): ObservedNode {
+  return { kind: 'present', state, generation, detail }
+}
+
+function condition(ready: boolean, detail: string): Readonly<Record<string, unknown>> {
+  return { ready: { status: ready, detail, since: new Date().toISOString() } }
+}
+
+async function noteFailure(
+  deps: NodeReconcilerDeps,
+  proof: Proof,
+  holder: string,
+  row: NodeRow,
+  thrown: unknown,
+): Promise<Next> {
+  const error = coerceError(thrown)
+  if (error.name === 'StaleWriterError') throw error
+  const failures = row.failures + 1
+  deps.logger.warn({ node: row.id, cell: row.cell_id, failures, err: error }, 'pass failed')
+  await recordNode(deps.database.all, proof, holder, { conditions: condition(false, error.message), failures })
+  return again(retryDelayMs(failures))
+}

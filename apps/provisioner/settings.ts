@@ -1,0 +1,84 @@
+import { join } from 'node:path'
+import { type Environment, integer, oneOf, readSettings, regions, setting, text } from '#libs/config'
+import { parseCrashPoint } from './reconcilers/outward.ts'
+
+const seconds = integer(1, 86_400)
+
+const knobs = {
+  databaseUrl: setting(
+    'AQUEDUCT_DATABASE_URL',
+    undefined,
+    text,
+    'the product’s database; the name and password in it are replaced by the part’s own',
+  ),
+  masterKey: setting('AQUEDUCT_MASTER_KEY', '', text, '32 bytes as base64 or hex that seal secrets; empty: the file'),
+  masterKeyFile: setting('AQUEDUCT_MASTER_KEY_FILE', '', text, 'file with the master key'),
+  dataDirectory: setting('AQUEDUCT_DATA_DIR', undefined, text, 'folder in which the local driver keeps its nodes'),
+  logLevel: setting(
+    'AQUEDUCT_LOG_LEVEL',
+    'info',
+    oneOf('trace', 'debug', 'info', 'warn', 'error'),
+    'what goes into the log',
+  ),
+  domain: setting('AQUEDUCT_DOMAIN', 'aqueduct.localhost', text, 'DNS domain of namespace endpoints'),
+  regions: setting(
+    'AQUEDUCT_REGIONS',
+    '[{"id":"aws-us-east-1","driver":"local"}]',
+    regions,
+    'JSON array of {"id", "driver", "location"?, "options"?}',
+  ),
+  namespaceLimit: setting(
+    'AQUEDUCT_CELL_NAMESPACE_LIMIT',
+    '1000',
+    integer(1, 10_000),
+    'namespaces that a cell takes before the next one is made',
+  ),
+  cellDatabaseUrl: setting(
+    'AQUEDUCT_CELL_DATABASE_URL',
+    undefined,
+    text,
+    'Postgres for the databases of cells, as a role that may create roles and databases',
+  ),
+  discoveryPort: setting('AQUEDUCT_DISCOVERY_PORT', '7095', integer(1, 65_535), 'port of the discovery server'),
+  discoveryHost: setting(
+    'AQUEDUCT_DISCOVERY_HOST',
+    '127.0.0.1',
+    text,
+    'address or name of the discovery server, as nodes reach it',
+  ),
+  temporalServer: setting('TEMPORAL_SERVER', undefined, text, 'absolute path of temporal-server 1.32.2'),
+  temporalSqlTool: setting(
+    'TEMPORAL_SQL_TOOL',
+    undefined,
+    text,
+    'absolute path of temporal-sql-tool of the same version',
+  ),
+  envoy: setting('ENVOY', undefined, text, 'absolute path of Envoy'),
+  envoyConcurrency: setting('AQUEDUCT_ENVOY_CONCURRENCY', '2', integer(1, 128), 'worker threads of each Envoy'),
+  concurrency: setting('AQUEDUCT_PROVISIONER_CONCURRENCY', '20', integer(1, 200), 'passes at once'),
+  port: setting('AQUEDUCT_PROVISIONER_PORT', '7096', integer(0, 65_535), 'health and metrics; 0 picks a free port'),
+  orphanGraceSeconds: setting(
+    'AQUEDUCT_ORPHAN_GRACE_SECONDS',
+    '30',
+    seconds,
+    'age below which a node without a row is left alone',
+  ),
+  crashPoint: setting(
+    'AQUEDUCT_CRASH_AT_FOR_TESTS_ONLY',
+    '',
+    parseCrashPoint,
+    '<step>:before|after at which the process kills itself',
+  ),
+}
+
+export type ProvisionerSettings = ReturnType<typeof readProvisionerSettings>
+
+/** @throws Error that names every setting that is wrong. */
+export function readProvisionerSettings(environment: Environment) {
+  const values = readSettings(knobs, environment)
+  return {
+    ...values,
+    nodesDirectory: join(values.dataDirectory, 'nodes'),
+    discoveryUrl: `https://${values.discoveryHost}:${values.discoveryPort}`,
+  }
+}

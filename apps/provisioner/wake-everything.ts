@@ -1,0 +1,33 @@
+import { systemActor } from '#libs/authz'
+import { enqueue } from '#libs/jobs'
+import type { Database } from '#libs/store'
+import { listCells } from '#libs/store/cells'
+import { listUnsettled } from '#libs/store/namespaces'
+import { listNodes } from '#libs/store/nodes'
+
+const system = systemActor('clock')
+const batch = 500
+
+/** Wakes namespaces that are under way and that nobody works on: their wake-up was lost, or their worker died. */
+export async function wakeUnsettledNamespaces(database: Database): Promise<void> {
+  for (const { id } of await listUnsettled(database.all, batch)) {
+    await enqueue(database.all, 'reconcile-namespace', { namespaceId: id })
+  }
+}
+
+/** Wakes every cell and node: what was ready may not be any more. */
+export async function wakeCellsAndNodes(database: Database): Promise<void> {
+  for (let after = ''; ; ) {
+    const cells = await listCells(database.all, system.authorize('cell', 'list', { fleet: true }), {
+      after,
+      limit: batch,
+    })
+    for (const cell of cells) await enqueue(database.all, 'reconcile-cell', { cellId: cell.id })
+    const last = cells.at(-1)
+    if (last === undefined || cells.length < batch) break
+    after = last.id
+  }
+  for (const node of await listNodes(database.all, system.authorize('node', 'list', { fleet: true }), undefined)) {
+    await enqueue(database.all, 'reconcile-node', { nodeId: node.id })
+  }
+}

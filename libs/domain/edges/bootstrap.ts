@@ -1,0 +1,135 @@
+/** The edge's files, below the node's folder. The agent writes the last three, and Envoy watches those. */
+export const edgeFiles = {
+  bootstrap: 'edge/bootstrap.json',
+  listeners: 'edge/lds.json',
+  routes: 'edge/routes.json',
+  endpoints: 'edge/eds.json',
+} as const
+
+/** The one upstream of the edge: the cell's frontends. */
+export const frontendCluster = 'frontends'
+
+/** Streams of HTTP/2 and their buffers, the same towards clients and frontends: a message of 4 MB passes in four turns. */
+const windows = { initial_stream_window_size: 1_048_576, initial_connection_window_size: 16_777_216 }
+/** Long polls hold a request each for a minute: Envoy's default of 1,024 would stop a cell at a few hundred workers. */
+const unbounded = {
+  max_connections: 100_000,
+  max_pending_requests: 1_000_000,
+  max_requests: 1_000_000,
+  max_retries: 1_000,
+}
+const maxDownstreamConnections = 20_000
+
+export interface EdgeBootstrapOptions {
+  readonly nodeId: string
+  readonly cellId: string
+}
+
+/**
+ * The content of `edgeFiles.bootstrap`, with `{dir}` for the node's folder. It holds no secret and never changes in a
+ * node's life: listeners, routes and endpoints come from the files beside it. The admin interface is a Unix socket that
+ * only the owner can open; its path is relative to the working folder, which is the node's, since such a path may have
+ * no more than 107 characters.
+ */
+export function renderBootstrap(options: EdgeBootstrapOptions): string {
+  return `${JSON.stringify(bootstrap(options), undefined, 2)}\n`
+}
+
+/**
+ * Arguments of Envoy, to be run in the node's folder. A change that must cut connections (a revoked certificate) does
+ * so one second after it was taken up: the default is ten minutes. Without hot restart there is no shared memory and no
+ * base id that two Envoys of one machine could fight over.
+ * @param concurrency worker threads
+ */
+export function envoyArgs(concurrency: number): readonly string[] {
+  return [
+    '--config-path',
+    `{dir}/${edgeFiles.bootstrap}`,
+    '--concurrency',
+    String(concurrency),
+    '--drain-time-s',
+    '1',
+    '--drain-strategy',
+    'immediate',
+    '--disable-hot-restart',
+    '--log-level',
+    'warning',
+  ]
+}
+
+function bootstrap({ nodeId, cellId }: EdgeBootstrapOptions): unknown {
+  return {
+    node: { id: nodeId, cluster: cellId },
+    admin: { address: { pipe: { path: 'edge/admin.sock', mode: 0o600 } } },
+    dynamic_resources: { lds_config: watchedFile(edgeFiles.listeners) },
+    static_resources: { clusters: [frontends()] },
+    // Principals and revoked keys are matched by regular expressions; the default limit of 100 instructions is four ids.
+    layered_runtime: {
+      layers: [{ name: 'static', static_layer: { 're2.max_program_size.error_level': 1_000_000 } }],
+    },
+    overload_manager: {
+      resource_monitors: [
+        {
+          name: 'envoy.resource_monitors.global_downstream_max_connections',
+          typed_config: {
+            '@type':
+              'type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig',
+            max_active_downstream_connections: maxDownstreamConnections,
+          },
+        },
+      ],
+    },
+    // No statistics by namespace: they would cost more memory than the chains themselves.
+    stats_config: {
+      stats_matcher: {
+        inclusion_list: {
+          patterns: [
+            'server.',
+            'cluster_manager.',
+            'listener_manager.',
+            `cluster.${frontendCluster}.`,
+            'http.edge.downstream_',
+            'http.edge.jwt_authn.',
+            'http.edge.rbac.',
+          ].map((prefix) => ({ prefix })),
+        },
+      },
+    },
+  }
+}
+
+function watchedFile(path: string): unknown {
+  return { resource_api_version: 'V3', path_config_source: { path: `{dir}/${path}` } }
+}
+
+function frontends(): unknown {
+  return {
+    name: frontendCluster,
+    type: 'EDS',
+    connect_timeout: '2s',
+    lb_policy: 'LEAST_REQUEST',
+    eds_cluster_config: { eds_config: watchedFile(edgeFiles.endpoints) },
+    circuit_breakers: {
+      thresholds: ['DEFAULT', 'HIGH'].map((priority) => ({ priority, ...unbounded })),
+    },
+    // A frontend that takes no connections is left out for a while; what it answers is never held against it.
+    outlier_detection: {
+      split_external_local_origin_errors: true,
+      consecutive_local_origin_failure: 3,
+      interval: '1s',
+      base_ejection_time: '2s',
+      max_ejection_time: '10s',
+      max_ejection_percent: 50,
+      enforcing_consecutive_5xx: 0,
+      enforcing_success_rate: 0,
+    },
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        explicit_http_config: {
+          http2_protocol_options: { ...windows, connection_keepalive: { interval: '30s', timeout: '10s' } },
+        },
+      },
+    },
+  }
+}

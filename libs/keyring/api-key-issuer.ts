@@ -1,0 +1,3 @@
+/** `iss` and `aud` of API keys. */
+export const apiKeyIssuer = 'aqueduct'
+export const apiKeyAudience = 'aqueduct'
