@@ -1,6 +1,6 @@
 /**
  * Who may import whom. The order of the libraries:
- *   base <- { config, telemetry, processes, cloud-api, domain, pki, sealing } <- authz <- store <- jobs <- apps
+ *   base <- { config, telemetry, processes, cloud-api, domain, pki, sealing } <- authz <- store <- { jobs, keyring } <- apps
  * To allow something new, change a row of one of the two tables; test/policy/import-rules.test.ts breaks each rule
  * once and wants it to be noticed.
  */
@@ -12,14 +12,27 @@ const libraries = {
   authz: ['base', ...leaves],
   store: ['base', ...leaves, 'authz'],
   jobs: ['base', ...leaves, 'authz', 'store'],
+  keyring: ['base', ...leaves, 'authz', 'store'],
 }
 
 const apps = {
-  api: ['base', ...leaves, 'authz', 'store', 'jobs'],
-  provisioner: ['base', 'config', 'telemetry', 'processes', 'domain', 'pki', 'sealing', 'authz', 'store', 'jobs'],
-  edge: ['base', 'config', 'telemetry', 'domain', 'pki', 'sealing', 'authz', 'store'],
+  api: ['base', ...leaves, 'authz', 'store', 'jobs', 'keyring'],
+  provisioner: [
+    'base',
+    'config',
+    'telemetry',
+    'processes',
+    'domain',
+    'pki',
+    'sealing',
+    'authz',
+    'store',
+    'jobs',
+    'keyring',
+  ],
+  edge: ['base', 'config', 'telemetry', 'processes', 'domain', 'pki', 'sealing', 'authz', 'store', 'keyring'],
   node: ['base', 'config', 'telemetry', 'processes', 'domain'],
-  aqueduct: ['base', 'config', 'telemetry', 'processes', 'pki', 'sealing', 'store'],
+  aqueduct: ['base', 'config', 'telemetry', 'processes', 'pki', 'sealing', 'authz', 'store', 'keyring'],
   // A page that talks to the public API, as anybody could.
   console: [],
 }
@@ -58,14 +71,14 @@ module.exports = {
     forbid(
       'lib-by-its-door',
       { path: '^(apps|test|infra)/' },
-      { path: '^libs/', pathNot: '^libs/([^/]+|domain/[^/]+)/index[.]ts$' },
-      'A library is entered by #libs/<name> alone.',
+      { path: '^libs/', pathNot: '^libs/([^/]+|(domain|store)/[^/]+)/index[.]ts$' },
+      'A library is entered by #libs/<name> (domain, store: #libs/<name>/<noun>) alone.',
     ),
     forbid(
       'lib-by-its-door-from-libs',
       { path: '^libs/(domain/[^/]+|[^/]+)/' },
-      { path: '^libs/', pathNot: ['^libs/$1/', '^libs/([^/]+|domain/[^/]+)/index[.]ts$'] },
-      'A library is entered by #libs/<name> alone.',
+      { path: '^libs/', pathNot: ['^libs/$1/', '^libs/([^/]+|(domain|store)/[^/]+)/index[.]ts$'] },
+      'A library is entered by #libs/<name> (domain, store: #libs/<name>/<noun>) alone.',
     ),
     forbid(
       'api-reaches-no-cell',

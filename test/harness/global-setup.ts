@@ -5,21 +5,30 @@ import { Client } from 'pg'
 import type { TestProject } from 'vitest/node'
 import { startCluster } from '../../apps/aqueduct/postgres/cluster.ts'
 import { freePort } from '../../apps/aqueduct/postgres/free-port.ts'
+import { readLauncherSettings } from '../../apps/aqueduct/settings.ts'
+import { terminalProgress } from '../../apps/aqueduct/toolchain/progress.ts'
+import { resolveTemporalCli, resolveToolchain } from '../../apps/aqueduct/toolchain/toolchain.ts'
 import { prepareTemplate } from './template.ts'
+import type { TestToolchain } from './toolchain.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** See `postgresAdminUrl` in postgres.ts, the door to this. */
     postgresAdminUrl: string
     postgresTemplate: string
+    toolchain: TestToolchain
   }
 }
 
 const template = 'aqueduct_template'
 
-/** One Postgres server for the whole run, unless only unit tests run: those do no I/O. */
+/** Tiers that need neither Postgres nor the programs that cells consist of. */
+const light = ['unit', 'policy']
+
+/** The real parts for the whole run: the programs (minutes, on a machine that never had them) and a Postgres server. */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
-  if (project.vitest.projects.every(({ name }) => name === 'unit')) return undefined
+  if (project.vitest.projects.every(({ name }) => light.includes(name))) return undefined
+  project.provide('toolchain', await fetchToolchain())
   const directory = mkdtempSync(join(tmpdir(), 'aqueduct-test-postgres-'))
   const said: Buffer[] = []
   const cluster = await startCluster({
@@ -54,6 +63,16 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   project.provide('postgresAdminUrl', cluster.adminUrl)
   project.provide('postgresTemplate', template)
   return stop
+}
+
+async function fetchToolchain(): Promise<TestToolchain> {
+  const context = {
+    cacheDirectory: readLauncherSettings(process.env).cacheDirectory,
+    environment: process.env,
+    progress: terminalProgress(process.stderr),
+    signal: new AbortController().signal,
+  }
+  return { ...(await resolveToolchain(context)), temporalCli: await resolveTemporalCli(context) }
 }
 
 async function makeTemplate(adminUrl: string): Promise<void> {

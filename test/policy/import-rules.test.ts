@@ -17,8 +17,9 @@ const breaches: Readonly<Record<string, readonly (readonly [file: string, import
   'libs-sealing': [['libs/sealing/a.ts', '#libs/pki']],
   'libs-authz': [['libs/authz/a.ts', '#libs/store']],
   'libs-store': [['libs/store/a.ts', '#libs/jobs']],
-  // These two may import every library that there is; a new one has to be allowed.
-  'libs-jobs': [['libs/jobs/a.ts', '#libs/novel']],
+  'libs-jobs': [['libs/jobs/a.ts', '#libs/keyring']],
+  'libs-keyring': [['libs/keyring/a.ts', '#libs/jobs']],
+  // May import every library that there is; a new one has to be allowed.
   'apps-api-libs': [['apps/api/a.ts', '#libs/novel']],
   'apps-provisioner-libs': [['apps/provisioner/a.ts', '#libs/cloud-api']],
   'apps-edge-libs': [['apps/edge/a.ts', '#libs/jobs']],
@@ -62,19 +63,32 @@ const fine = [
   ['apps/api/fine.test.ts', '../../test/harness/postgres.ts'],
   ['libs/domain/edges/fine.ts', '#libs/domain/nodes'],
   ['libs/store/fine.ts', 'kysely'],
+  ['apps/provisioner/collectors/fine.ts', '#libs/store/cells'],
   ['libs/base/two.ts', './one.ts'],
   ['test/integration/fine.test.ts', '../../apps/api/main.ts'],
 ] as const
 
 /** Files that are imported above and import nothing. */
 const empty = [
-  ...['authz', 'base', 'cloud-api', 'config', 'jobs', 'novel', 'pki', 'processes', 'sealing', 'store', 'telemetry'].map(
-    (library) => `libs/${library}/index.ts`,
-  ),
+  ...[
+    'authz',
+    'base',
+    'cloud-api',
+    'config',
+    'jobs',
+    'keyring',
+    'novel',
+    'pki',
+    'processes',
+    'sealing',
+    'store',
+    'telemetry',
+  ].map((library) => `libs/${library}/index.ts`),
   'libs/domain/nodes/index.ts',
   'libs/domain/edges/index.ts',
   'libs/domain/edges/intent.ts',
   'libs/base/errors.ts',
+  'libs/store/cells/index.ts',
   'apps/api/main.ts',
   'apps/provisioner/drivers/contract.ts',
   'test/harness/postgres.ts',

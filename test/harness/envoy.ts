@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { edgeFiles, envoyArgs, renderBootstrap } from '#libs/domain/edges'
+import { silentProgress } from '../../apps/aqueduct/toolchain/progress.ts'
+import { resolveEnvoy } from '../../apps/aqueduct/toolchain/toolchain.ts'
+
+/** A real Envoy in a node's folder, as the node agent runs it. */
+export interface TestEnvoy {
+  readonly pid: number
+  /** Everything that it logged, of all starts. */
+  log(): string
+  /** Kills it, so that nothing is put in order, and starts it again on the files that are there. */
+  restart(): Promise<void>
+  stop(): Promise<void>
+}
+
+/** @param dir a node's folder in which `EdgeCopy.prepare` or `followEdge` has made its files. */
+export async function startEnvoy(dir: string): Promise<TestEnvoy> {
+  const command = await envoyProgram()
+  mkdirSync(join(dir, 'edge'), { recursive: true })
+  const bootstrap = renderBootstrap({ nodeId: 'node-test', cellId: 'cell-test' }).replaceAll('{dir}', dir)
+  writeFileSync(join(dir, edgeFiles.bootstrap), bootstrap)
+  const args = envoyArgs(2).map((arg) => arg.replaceAll('{dir}', dir))
+  const logPath = join(dir, 'envoy.log')
+  let child = start(command, args, dir, logPath)
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill(signal)
+    await exited
+  }
+  // A test run that is broken off takes its Envoy with it.
+  process.once('exit', () => child.kill('SIGKILL'))
+  return {
+    get pid() {
+      return child.pid ?? 0
+    },
+    log: () => readFileSync(logPath, 'utf8'),
+    restart: async () => {
+      await end('SIGKILL')
+      child = start(command, args, dir, logPath)
+    },
+    stop: () => end('SIGTERM'),
+  }
+}
+
+function start(program: string, args: readonly string[], dir: string, logPath: string): ChildProcess {
+  const log = openSync(logPath, 'a')
+  try {
+    return spawn(program, args, { cwd: dir, stdio: ['ignore', log, log] })
+  } finally {
+    closeSync(log)
+  }
+}
+
+let program: Promise<string> | undefined
+
+/** As the launcher finds it: the tests run what the product runs. */
+function envoyProgram(): Promise<string> {
+  const cache = process.env.AQUEDUCT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'aqueduct')
+  program ??= resolveEnvoy({
+    cacheDirectory: cache,
+    environment: process.env,
+    progress: silentProgress,
+    signal: new AbortController().signal,
+  })
+  return program
+}
