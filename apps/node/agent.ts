@@ -2,27 +2,22 @@ import { mkdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { coerceError } from '#libs/base'
-import type { EdgeSource, NodeManifest } from '#libs/domain/nodes'
+import type { NodeManifest } from '#libs/domain/nodes'
 import { identify, tryLock, writePidFile } from '#libs/processes'
 import type { Logger } from '#libs/telemetry'
+import type { FollowEdgeOptions } from './edge/follower.ts'
 import { boundLogs } from './log-files.ts'
 import { readManifest } from './manifest-file.ts'
 import { Supervisor } from './supervisor.ts'
-
-export interface FollowEdgeOptions {
-  readonly source: EdgeSource
-  readonly cellId: string
-  /** The node's folder. */
-  readonly dir: string
-  readonly logger: Logger
-  readonly signal: AbortSignal
-}
 
 export interface AgentOptions {
   /** The node's folder, as a real path. */
   readonly dir: string
   readonly logger: Logger
-  /** Keeps the edge's last known good configuration in the folder up to date until `signal` aborts. */
+  /**
+   * Keeps the edge's last known good configuration in the folder up to date until `signal` aborts. Makes files that Envoy
+   * can start with before it returns its promise.
+   */
   readonly followEdge: (options: FollowEdgeOptions) => Promise<void>
 }
 
@@ -42,7 +37,7 @@ export class Agent {
   #told = 0
   #unreadable = false
   #applying: { readonly generation: number; readonly abort: AbortController; readonly done: Promise<void> } | undefined
-  #edge: { readonly key: string; readonly abort: AbortController } | undefined
+  #edge: { readonly key: string; readonly abort: AbortController; readonly done: Promise<void> } | undefined
 
   constructor(options: AgentOptions) {
     this.#options = options
@@ -93,6 +88,7 @@ export class Agent {
     this.#edge?.abort.abort()
     this.#applying?.abort.abort()
     await this.#applying?.done
+    await this.#edge?.done
     await this.#supervisor.stop()
     if (end === 'stopped') await rm(pidFile, { force: true })
     await lock.release()
@@ -142,25 +138,27 @@ export class Agent {
   }
 
   /** Follows the edge's configuration as the manifest says, from the moment its files are written. */
-  #follow(manifest: NodeManifest): void {
-    const { dir, logger, followEdge } = this.#options
+  async #follow(manifest: NodeManifest): Promise<void> {
     const source = manifest.edge
     const paths = source === undefined ? [] : [source.caFile, source.certificateFile, source.keyFile]
     const contents = manifest.files.filter((file) => paths.includes(file.path))
-    const key = JSON.stringify([source, contents])
+    const key = JSON.stringify([manifest.address, source, contents])
     if (this.#edge?.key === key) return
+    // One at a time: two would write the same files.
     this.#edge?.abort.abort()
+    await this.#edge?.done
     const abort = new AbortController()
-    this.#edge = { key, abort }
-    if (source === undefined) return
-    followEdge({ source, cellId: manifest.cellId, dir, logger, signal: abort.signal }).catch((error: unknown) => {
-      if (abort.signal.aborted) return
-      logger.error({ err: error }, 'following the edge ended')
-      this.#edge = undefined
-      setTimeout(() => {
-        if (this.#edge === undefined && !this.#stopping.signal.aborted) this.#follow(manifest)
-      }, 2_000).unref()
-    })
+    const { dir, logger } = this.#options
+    const { cellId, address } = manifest
+    const done =
+      source === undefined
+        ? Promise.resolve()
+        : this.#options.followEdge({ source, cellId, address, dir, logger, signal: abort.signal })
+    this.#edge = {
+      key,
+      abort,
+      done: done.catch((error: unknown) => logger.error({ err: error }, 'the edge is not followed')),
+    }
   }
 
   async #sleep(): Promise<void> {

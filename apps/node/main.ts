@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { createLogger } from '#libs/telemetry'
 import { Agent } from './agent.ts'
+import { followEdge } from './edge/follower.ts'
 
 const dir = process.argv[2]
 if (dir === undefined) {
@@ -11,7 +12,7 @@ const logger = createLogger('node', process.env.AQUEDUCT_LOG_LEVEL ?? 'info')
 const agent = new Agent({
   dir: await realpath(dir),
   logger,
-  followEdge: async () => undefined,
+  followEdge,
 })
 process.on('SIGTERM', () => agent.stop())
 process.on('SIGINT', () => agent.stop())

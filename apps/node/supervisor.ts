@@ -40,9 +40,9 @@ export class Supervisor {
 
   /**
    * Writes the files, ends what is not asked for any more, and starts what is missing, in the manifest's order, each
-   * when the one before has been ready once. Calls `onFiles` when the files are there. Returns early when `signal` aborts: a later manifest takes over then.
+   * when the one before has been ready once. Awaits `onFiles` when the files are there. Returns early when `signal` aborts: a later manifest takes over then.
    */
-  async apply(manifest: NodeManifest, signal: AbortSignal, onFiles: () => void): Promise<void> {
+  async apply(manifest: NodeManifest, signal: AbortSignal, onFiles: () => Promise<void>): Promise<void> {
     this.#applying = true
     try {
       for (const name of ['run', 'log']) await mkdir(join(this.#dir, name), { recursive: true, mode: 0o700 })
@@ -51,7 +51,7 @@ export class Supervisor {
       this.#manifest = manifest
       this.#problem = ''
       this.#changed()
-      onFiles()
+      await onFiles()
       const before = this.#processes
       for (const spec of manifest.processes) {
         if (signal.aborted) return

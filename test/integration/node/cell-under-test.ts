@@ -27,7 +27,7 @@ export interface CellUnderTest {
   /** `host:port` of the frontend and of internal-frontend. */
   readonly frontend: string
   readonly internalFrontend: string
-  manifest(generation: number): NodeManifest
+  manifest(generation: number, change?: Partial<NodeInput>): NodeManifest
   /** Ends the node and drops its databases. */
   dispose(): Promise<void>
 }
@@ -80,7 +80,7 @@ export async function prepareCell(change: Partial<NodeInput> = {}): Promise<Cell
     internode,
     frontend: `${address}:${nodePorts.frontend}`,
     internalFrontend: `${address}:${nodePorts.internalFrontend}`,
-    manifest: (generation) => renderNode({ ...input, generation }),
+    manifest: (generation, more = {}) => renderNode({ ...input, generation, ...more }),
     dispose: async () => {
       await driver.delete(nodeId)
       await dropCellDatabases({ adminUrl }, cellId)
