@@ -1,0 +1,91 @@
+import { dataPlanePermission } from '#libs/authz'
+import type { EdgeIntent, EdgeNamespace } from '#libs/domain/edges'
+import { apiKeyAudience, apiKeyIssuer, probeIssuer, readJwks } from '#libs/keyring'
+import type { Sealer } from '#libs/sealing'
+import type { Database } from '#libs/store'
+import { type EdgeNamespaceRow, type EdgeRows, readEdgeRows } from '#libs/store/edge'
+import type { NamespaceTokens } from './namespace-tokens.ts'
+
+export interface ReadIntentDeps {
+  readonly database: Database
+  readonly sealer: Sealer
+  readonly tokens: NamespaceTokens
+  /** Host names are `<namespace id>.<domain>`. */
+  readonly domain: string
+  /** Ports at the node's address. */
+  readonly edgePort: number
+  readonly frontendPort: number
+}
+
+/** What the cell's edge is to serve, as the rows say it now; undefined when there is no such cell. */
+export async function readIntent(deps: ReadIntentDeps, cellId: string): Promise<EdgeIntent | undefined> {
+  const { database } = deps
+  const rows = await readEdgeRows(database, cellId)
+  if (rows === undefined) return undefined
+  const byTenant = groupByTenant(rows)
+  return {
+    cellId,
+    port: deps.edgePort,
+    frontends: rows.frontends.map(({ address }) => ({ host: address, port: deps.frontendPort })),
+    namespaces: await Promise.all(rows.namespaces.map((row) => namespaceOf(deps, cellId, row, byTenant))),
+    apiKeys: { issuer: apiKeyIssuer, audience: apiKeyAudience, jwks: await readJwks(database.all, { purpose: 'api_key' }) },
+    probe: { issuer: probeIssuer, jwks: await readJwks(database.all, { purpose: 'probe' }) },
+  }
+}
+
+interface TenantRows {
+  readonly principals: EdgeRows['principals']
+  readonly revokedKeyIds: readonly string[]
+  readonly revokedFingerprints: readonly string[]
+}
+
+function groupByTenant(rows: EdgeRows): ReadonlyMap<string, TenantRows> {
+  const principals = Map.groupBy(rows.principals, (row) => row.tenant_id)
+  const keys = Map.groupBy(rows.revokedKeys, (row) => row.tenant_id)
+  const certificates = Map.groupBy(rows.revokedCertificates, (row) => row.tenant_id)
+  const tenants = new Set(rows.namespaces.map((row) => row.tenant_id))
+  return new Map(
+    [...tenants].map((tenantId) => [
+      tenantId,
+      {
+        principals: principals.get(tenantId) ?? [],
+        revokedKeyIds: (keys.get(tenantId) ?? []).map((row) => row.id),
+        revokedFingerprints: (certificates.get(tenantId) ?? []).map((row) => row.fingerprint),
+      },
+    ]),
+  )
+}
+
+async function namespaceOf(
+  deps: ReadIntentDeps,
+  cellId: string,
+  row: EdgeNamespaceRow,
+  byTenant: ReadonlyMap<string, TenantRows>,
+): Promise<EdgeNamespace> {
+  const tenant = byTenant.get(row.tenant_id)
+  const holders = (permission: 'write' | 'read') =>
+    (tenant?.principals ?? [])
+      .filter((principal) => permissionOf(principal, row.id) === permission)
+      .map((principal) => principal.id)
+  const { mtlsAuth, apiKeyAuth } = row.spec
+  return {
+    id: row.id,
+    hostname: `${row.id}.${deps.domain}`,
+    generation: row.generation,
+    serverCertificatePem: row.certificate_pem,
+    serverKeyPem: deps.sealer.open(row.key_sealed, `certificates/${row.certificate_id}`).toString('utf8'),
+    ...(mtlsAuth.enabled ? { clientCa: { pem: mtlsAuth.acceptedClientCa, filters: mtlsAuth.certificateFilters } } : {}),
+    apiKeysEnabled: apiKeyAuth.enabled,
+    suspended: row.tenant_state === 'suspended',
+    revokedFingerprints: tenant?.revokedFingerprints ?? [],
+    revokedKeyIds: tenant?.revokedKeyIds ?? [],
+    writers: holders('write'),
+    readers: holders('read'),
+    tokens: await deps.tokens.of(cellId, row.id),
+  }
+}
+
+function permissionOf(principal: EdgeRows['principals'][number], namespaceId: string): 'write' | 'read' | undefined {
+  const { tenant_id: tenantId, account_role: accountRole, grants } = principal
+  return dataPlanePermission({ tenantId, accountRole, namespaceGrants: new Map(Object.entries(grants)) }, namespaceId)
+}

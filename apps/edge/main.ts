@@ -1,0 +1,95 @@
+import { coerceError } from '#libs/base'
+import { nodePorts } from '#libs/domain/nodes'
+import { issueServingCertificate, openAuthority } from '#libs/keyring'
+import { announceReady, whenOrphaned } from '#libs/processes'
+import { configuredMasterKey, sealer } from '#libs/sealing'
+import { assertSchemaFits, Database, roleUrl } from '#libs/store'
+import { listenForEdgeChanges } from '#libs/store/edge'
+import { createLogger, createMetrics, startHealthServer } from '#libs/telemetry'
+import { buildDiscovery } from './discovery/discovery.ts'
+import { NamespaceTokens } from './intent/namespace-tokens.ts'
+import { readIntent } from './intent/read-intent.ts'
+import { readEdgeSettings } from './settings.ts'
+
+const settings = readEdgeSettings(process.env)
+const logger = createLogger('edge', settings.logLevel)
+const registry = createMetrics('edge')
+const masterKey = configuredMasterKey({ value: settings.masterKey, file: settings.masterKeyFile })
+const box = sealer(masterKey)
+const url = roleUrl(settings.databaseUrl, masterKey, 'aqueduct_edge')
+const database = new Database({
+  url,
+  poolSize: 6,
+  applicationName: 'aqueduct-edge',
+  onIdleError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
+})
+await assertSchemaFits(database.pool)
+
+const ending = new AbortController()
+const listeners = new Set<(cellId: string) => void>()
+const announce = (cellId: string) => {
+  for (const listener of listeners) listener(cellId)
+}
+const changes = listenForEdgeChanges({
+  url,
+  onChange: announce,
+  onLoss: (error) => logger.warn({ err: error }, 'not told of changes until the database answers again'),
+  signal: ending.signal,
+})
+// Tokens come to half of their life without any row changing.
+const tokenRound = setInterval(() => announce('*'), 10 * 60_000)
+
+const tokens = new NamespaceTokens({ database, sealer: box })
+const { certificatePem: nodeCaPem } = await openAuthority(database.all, box, { purpose: 'node' })
+const newTls = async () => ({ ...(await issueServingCertificate(database.all, box, settings.names)), nodeCaPem })
+let tls = await newTls()
+const discovery = buildDiscovery({
+  readIntent: (cellId) =>
+    readIntent(
+      { database, sealer: box, tokens, domain: settings.domain, edgePort: nodePorts.edge, frontendPort: nodePorts.frontend },
+      cellId,
+    ),
+  onChange: (listener) => {
+    listeners.add(listener)
+    return () => listeners.delete(listener)
+  },
+  logger,
+  metrics: registry,
+  tls,
+})
+const renewal = setInterval(() => {
+  if (Date.now() < tls.renewAt.getTime()) return
+  newTls().then(
+    (issued) => {
+      tls = issued
+      discovery.renew(issued)
+    },
+    (thrown: unknown) => logger.error({ err: coerceError(thrown) }, 'the discovery server’s certificate was not renewed'),
+  )
+}, 3_600_000)
+const port = await discovery.listen({ host: settings.host, port: settings.port })
+const health = await startHealthServer({
+  host: '127.0.0.1',
+  port: settings.healthPort,
+  registry,
+  ready: async () => void (await database.pool.query('select 1')),
+})
+
+let stopping = false
+async function stop(): Promise<void> {
+  if (stopping) return
+  stopping = true
+  clearInterval(tokenRound)
+  clearInterval(renewal)
+  ending.abort()
+  await discovery.close()
+  await changes
+  await health.close()
+  await database.close()
+  process.exit(0)
+}
+process.on('SIGTERM', () => void stop())
+process.on('SIGINT', () => void stop())
+whenOrphaned(() => void stop())
+announceReady()
+logger.info({ port, healthPort: health.port }, 'ready')

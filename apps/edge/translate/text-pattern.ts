@@ -1,0 +1,22 @@
+/** Escapes what has a meaning in RE2's syntax. */
+export function escapePattern(text: string): string {
+  return text.replace(/[\\^$.|?*+()[\]{}]/g, '\\$&')
+}
+
+/**
+ * RE2 patterns that match each of these texts as a whole, several hundred texts a pattern so that no program gets
+ * large. Sorted, so that the same set gives the same patterns.
+ */
+export function anyOf(texts: readonly string[]): readonly string[] {
+  const sorted = [...new Set(texts)].sort()
+  const patterns: string[] = []
+  for (let start = 0; start < sorted.length; start += 400) {
+    patterns.push(
+      `(?:${sorted
+        .slice(start, start + 400)
+        .map(escapePattern)
+        .join('|')})`,
+    )
+  }
+  return patterns
+}

@@ -1,0 +1,143 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { edgeFiles, frontendCluster } from '#libs/domain/edges'
+import { writeFileAtomic } from '#libs/processes'
+import type { Logger } from '#libs/telemetry'
+import type { ReceivedEdge, Resource } from './edge-document.ts'
+
+export interface EdgeCopyOptions {
+  /** The node's folder. */
+  readonly dir: string
+  readonly address: string
+  readonly logger: Logger
+}
+
+type Part = 'listeners' | 'routes' | 'endpoints'
+
+/** Milliseconds that routes of chains that are gone stay: their connections are cut about a second after the change. */
+const lingerMs = 5_000
+/** For tokens and server keys. */
+const mode = 0o600
+
+/**
+ * The configuration files that Envoy watches, which are the last known good copy too. Each is replaced as a whole by a
+ * rename, which is what Envoy looks for. They are not synced to disk: the file systems that nodes use flush a file that is
+ * renamed over another, and `prepare` mends what a power cut left all the same.
+ */
+export class EdgeCopy {
+  readonly #options: EdgeCopyOptions
+  /** The resources of each file, as JSON text. */
+  readonly #written: Record<Part, string> = { listeners: '', routes: '', endpoints: '' }
+  #routes: readonly Resource[] = []
+  /** Routes that the document no longer has, and when they go, in `performance.now()`'s milliseconds. */
+  #going = new Map<string, { readonly resource: Resource; readonly at: number }>()
+  #sweep: NodeJS.Timeout | undefined
+  #queue: Promise<void> = Promise.resolve()
+
+  constructor(options: EdgeCopyOptions) {
+    this.#options = options
+  }
+
+  /** Leaves good files as they are and makes empty ones of what is missing or damaged. At once, before Envoy starts. */
+  prepare(): void {
+    mkdirSync(join(this.#options.dir, 'edge'), { recursive: true, mode: 0o700 })
+    for (const part of ['endpoints', 'routes', 'listeners'] as const) {
+      const found = this.#read(part)
+      const resources = found ?? empty(part)
+      if (found === undefined) this.#create(part, resources)
+      this.#written[part] = JSON.stringify(resources)
+      if (part === 'routes') this.#routes = resources
+    }
+  }
+
+  /**
+   * Writes the files of a new document. Routes come before the listeners that name them, and those of chains that go stay
+   * until the connections of these are gone: at no moment has a chain no routes.
+   */
+  async take(document: ReceivedEdge): Promise<void> {
+    await this.#inTurn(async () => {
+      const now = performance.now()
+      for (const resource of this.#routes) this.#going.set(resource.name ?? '', { resource, at: now + lingerMs })
+      for (const { name } of document.routes) this.#going.delete(name ?? '')
+      await this.#write('endpoints', document.version, document.endpoints)
+      await this.#writeRoutes(document, now)
+      await this.#write('listeners', document.version, this.#own(document.listeners))
+      this.#routes = document.routes
+      if (this.#going.size === 0) return
+      clearTimeout(this.#sweep)
+      this.#sweep = setTimeout(() => {
+        this.#inTurn(() => this.#writeRoutes(document, performance.now())).catch((error: unknown) =>
+          this.#options.logger.warn({ err: error }, 'old routes stay until the next change'),
+        )
+      }, lingerMs + 100)
+      this.#sweep.unref()
+    })
+  }
+
+  close(): void {
+    clearTimeout(this.#sweep)
+  }
+
+  async #writeRoutes(document: ReceivedEdge, now: number): Promise<void> {
+    for (const [name, { at }] of this.#going) if (at <= now) this.#going.delete(name)
+    const lingering = [...this.#going.values()].map(({ resource }) => resource)
+    await this.#write('routes', document.version, [...document.routes, ...lingering])
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#queue.then(work)
+    this.#queue = turn.catch(() => undefined)
+    await turn
+  }
+
+  /** The listeners with this node's address and folder. */
+  #own(listeners: readonly Resource[]): readonly Resource[] {
+    const { dir, address } = this.#options
+    const quote = (text: string): string => JSON.stringify(text).slice(1, -1)
+    const text = JSON.stringify(listeners)
+      .replaceAll('"{address}"', () => JSON.stringify(address))
+      .replaceAll('"{dir}/', () => `"${quote(dir)}/`)
+    return JSON.parse(text) as readonly Resource[]
+  }
+
+  async #write(part: Part, version: string, resources: readonly Resource[]): Promise<void> {
+    const text = JSON.stringify(resources)
+    // Envoy reads a file anew whatever changed: for a thousand chains that is a third of a second.
+    if (text === this.#written[part]) return
+    await writeFileAtomic(this.#path(part), response(version, text), { mode })
+    this.#written[part] = text
+  }
+
+  #create(part: Part, resources: readonly Resource[]): void {
+    const path = this.#path(part)
+    writeFileSync(`${path}.tmp`, response('none', JSON.stringify(resources)), { mode })
+    renameSync(`${path}.tmp`, path)
+  }
+
+  #read(part: Part): readonly Resource[] | undefined {
+    try {
+      const value = JSON.parse(readFileSync(this.#path(part), 'utf8')) as { resources?: unknown }
+      return Array.isArray(value.resources) ? value.resources : undefined
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') {
+        this.#options.logger.error({ part }, 'the copy of the edge configuration is damaged: it starts empty')
+      }
+      return undefined
+    }
+  }
+
+  #path(part: Part): string {
+    return join(this.#options.dir, edgeFiles[part])
+  }
+}
+
+/** Envoy waits for the endpoints of a cluster that it knows: an empty list is an answer, no list is none. */
+function empty(part: Part): readonly Resource[] {
+  if (part !== 'endpoints') return []
+  const type = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment'
+  return [{ '@type': type, cluster_name: frontendCluster } as Resource]
+}
+
+function response(version: string, resources: string): string {
+  return `{"version_info":${JSON.stringify(version)},"resources":${resources}}`
+}
