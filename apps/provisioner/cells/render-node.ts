@@ -1,6 +1,5 @@
 import { edgeFiles, envoyArgs, renderBootstrap } from '#libs/domain/edges'
-import type { EdgeSource, NodeFile, NodeManifest, NodeProcess } from '#libs/domain/nodes'
-import type { NodePorts } from './ports.ts'
+import type { EdgeSource, NodeFile, NodeManifest, NodePorts, NodeProcess } from '#libs/domain/nodes'
 import {
   type CellDatabase,
   type NamespaceLimits,

@@ -1,4 +1,4 @@
-import type { NodePorts } from './ports.ts'
+import type { NodePorts } from '#libs/domain/nodes'
 
 /** Where a cell keeps its data: two databases that one role owns, and that no other cell's role may enter. */
 export interface CellDatabase {

@@ -3,7 +3,7 @@ import { openSigningKey, type TokenSigner, tokenSigner } from '#libs/keyring'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
 import { listNodes } from '#libs/store/nodes'
-import { nodePorts } from '../cells/ports.ts'
+import { nodePorts } from '#libs/domain/nodes'
 import { type CellClient, CellError } from './cell-client.ts'
 import { GrpcCellClient } from './grpc-cell-client.ts'
 

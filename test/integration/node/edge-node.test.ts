@@ -2,6 +2,7 @@ import { importJWK, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { newId } from '#libs/base'
 import type { EdgeIntent, EdgeNamespace } from '#libs/domain/edges'
+import { nodePorts } from '#libs/domain/nodes'
 import {
   type CertificateAuthority,
   createCertificateAuthority,
@@ -12,7 +13,6 @@ import {
 } from '#libs/pki'
 import { createLogger, createMetrics } from '#libs/telemetry'
 import { buildDiscovery, type Discovery } from '../../../apps/edge/discovery/discovery.ts'
-import { nodePorts } from '../../../apps/provisioner/cells/ports.ts'
 import { type EdgeProbeTarget, probeEdgeCall, probeEdgeVersion } from '../../../apps/provisioner/temporal/edge-probe.ts'
 import { GrpcCellClient } from '../../../apps/provisioner/temporal/grpc-cell-client.ts'
 import { type CellUnderTest, cellToken, prepareCell, toolchain } from './cell-under-test.ts'

@@ -111,12 +111,13 @@ export class LocalDriver implements NodeDriver {
     await this.#locked(nodeId, async () => {
       const dir = this.#dir(nodeId)
       await endAgent(dir, await stopTime(dir))
-      // The record goes last but for the address, so that a crash in between leaves a node that list() shows.
+      // Nobody listens there any more.
+      await this.#addresses.release(nodeId)
+      // The record goes last, so that a crash in between leaves a node that list() shows.
       for (const name of await entries(dir)) {
         if (name !== 'node.json') await rm(join(dir, name), { recursive: true, force: true })
       }
       await rm(dir, { recursive: true, force: true })
-      await this.#addresses.release(nodeId)
     })
   }
 

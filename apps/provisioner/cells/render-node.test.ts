@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest'
+import type { NodeManifest } from '#libs/domain/nodes'
+import { allPorts, nodePorts } from '#libs/domain/nodes'
+import { checkManifest } from '../../node/manifest-file.ts'
+import { type NodeInput, renderNode } from './render-node.ts'
+
+const input: NodeInput = {
+  nodeId: 'node-1',
+  cellId: 'cell-1',
+  generation: 3,
+  address: '127.77.0.1',
+  ports: nodePorts,
+  temporalServer: '/opt/temporal-server',
+  database: {
+    host: '127.0.0.1',
+    port: 5432,
+    user: 'cell_1',
+    password: 'pw-1',
+    name: 'cell_1',
+    visibilityName: 'cell_1_visibility',
+  },
+  historyShards: 64,
+  jwks: '{"keys":[]}',
+  internode: { serverName: 'cell-1.internal', certificate: 'CERT', key: 'INTERNODE-KEY', ca: 'CA' },
+  namespaceLimits: {},
+}
+const edge = {
+  url: 'https://127.0.0.1:7095',
+  ca: 'CA',
+  certificate: 'CERT',
+  key: 'EDGE-KEY',
+  envoy: '/opt/envoy',
+  concurrency: 2,
+}
+const content = (manifest: NodeManifest, path: string): unknown =>
+  JSON.parse(manifest.files.find((file) => file.path === path)?.content ?? 'null')
+
+describe('renderNode', () => {
+  it('makes what a node agent takes', () => {
+    for (const manifest of [renderNode(input), renderNode({ ...input, edge })]) {
+      expect(checkManifest(JSON.parse(JSON.stringify(manifest)))).toEqual(manifest)
+    }
+  })
+
+  it('starts Temporal before Envoy', () => {
+    expect(renderNode({ ...input, edge }).processes.map((process) => process.name)).toEqual(['temporal', 'envoy'])
+    expect(renderNode(input).processes.map((process) => process.name)).toEqual(['temporal'])
+  })
+
+  it('keeps every secret in a file that only its owner reads', () => {
+    for (const { path, content: text, secret } of renderNode({ ...input, edge }).files) {
+      expect(secret, path).toBe(/pw-1|-KEY/.test(text))
+    }
+  })
+
+  it('never serves without an authorizer, and internal services never without mutual TLS', () => {
+    expect(content(renderNode(input), 'config/temporal.json')).toMatchObject({
+      global: {
+        authorization: { authorizer: 'default', claimMapper: 'default', jwtKeyProvider: { refreshInterval: '10s' } },
+        tls: { internode: { server: { requireClientAuth: true }, client: { serverName: 'cell-1.internal' } } },
+      },
+      services: { 'internal-frontend': {} },
+    })
+  })
+
+  it('listens on its address alone, and on no port twice', () => {
+    const { services } = content(renderNode(input), 'config/temporal.json') as {
+      services: Record<string, { rpc: { bindOnIP: string; grpcPort: number; membershipPort: number } }>
+    }
+    const ports = Object.values(services).flatMap(({ rpc }) => [rpc.grpcPort, rpc.membershipPort])
+    expect(new Set(Object.values(services).map(({ rpc }) => rpc.bindOnIP))).toEqual(new Set([input.address]))
+    expect([...ports, nodePorts.edge, nodePorts.metrics].toSorted()).toEqual(
+      [...new Set(allPorts(nodePorts))].toSorted(),
+    )
+  })
+
+  it('does not restart Temporal for what it reads again by itself', () => {
+    const { restartOn } = renderNode(input).processes[0] ?? { restartOn: [] }
+    expect(restartOn).toEqual(['config/temporal.json', 'config/internode/ca.pem'])
+  })
+
+  it('limits namespaces one by one, in an order that does not depend on the input', () => {
+    const limits = { 'b.t': { requestsPerSecond: 5, fairness: true }, 'a.t': { requestsPerSecond: 7 } }
+    expect(content(renderNode({ ...input, namespaceLimits: limits }), 'config/dynamic.json')).toMatchObject({
+      'system.enableCrossNamespaceCommands': [{ value: false }],
+      'frontend.globalNamespaceRPS': [
+        { value: 7, constraints: { namespace: 'a.t' } },
+        { value: 5, constraints: { namespace: 'b.t' } },
+      ],
+      'matching.enableFairness': [{ value: true, constraints: { namespace: 'b.t' } }],
+    })
+  })
+})

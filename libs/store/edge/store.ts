@@ -1,0 +1,124 @@
+import { sql } from 'kysely'
+import { type AccountRole, accountRoles, type NamespacePermission } from '#libs/authz'
+import type { NamespaceSpec } from '#libs/domain/namespaces'
+import type { Database, Executor } from '../database.ts'
+
+/** Everything that one cell's edge is made of, as the rows say it at one moment. */
+export interface EdgeRows {
+  readonly frontends: readonly { readonly address: string }[]
+  readonly namespaces: readonly EdgeNamespaceRow[]
+  /** Of the tenants that have a namespace here. */
+  readonly principals: readonly EdgePrincipalRow[]
+  /** Keys that were deleted or disabled before they expired. */
+  readonly revokedKeys: readonly { readonly tenant_id: string; readonly id: string }[]
+  /** Leaves of the tenants' managed CAs that were revoked before they expired. */
+  readonly revokedCertificates: readonly { readonly tenant_id: string; readonly fingerprint: string }[]
+}
+
+export interface EdgeNamespaceRow {
+  readonly id: string
+  readonly tenant_id: string
+  readonly generation: number
+  readonly spec: NamespaceSpec
+  readonly tenant_state: 'active' | 'suspended'
+  readonly certificate_id: string
+  readonly certificate_pem: string
+  readonly key_sealed: string
+}
+
+export interface EdgePrincipalRow {
+  readonly id: string
+  readonly tenant_id: string
+  readonly account_role: AccountRole
+  readonly grants: Readonly<Record<string, NamespacePermission>>
+}
+
+/** @returns undefined when there is no such cell. */
+export async function readEdgeRows(database: Database, cellId: string): Promise<EdgeRows | undefined> {
+  return database.all
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute(async (trx) => {
+      const cell = await trx.selectFrom('cells').select('id').where('id', '=', cellId).where('state', '<>', 'deleted').executeTakeFirst()
+      if (cell === undefined) return undefined
+      const nodes = await trx
+        .selectFrom('nodes')
+        .select('address')
+        .where('cell_id', '=', cellId)
+        .where('state', 'not in', ['deleting', 'deleted'])
+        .where('address', 'is not', null)
+        .orderBy('id')
+        .execute()
+      const namespaces = await readNamespaces(trx, cellId)
+      const tenantIds = [...new Set(namespaces.map((row) => row.tenant_id))]
+      return {
+        frontends: nodes.flatMap(({ address }) => (address === null ? [] : [{ address }])),
+        namespaces,
+        principals: await readPrincipals(trx, tenantIds),
+        revokedKeys: await readRevokedKeys(trx, tenantIds),
+        revokedCertificates: await readRevokedCertificates(trx, tenantIds),
+      }
+    })
+}
+
+async function readNamespaces(executor: Executor, cellId: string): Promise<EdgeNamespaceRow[]> {
+  const { rows } = await sql<EdgeNamespaceRow>`
+    select n.id, n.tenant_id, n.generation, n.spec, t.state as tenant_state,
+      c.id as certificate_id, c.certificate_pem, c.key_sealed
+    from namespaces n
+    join tenants t on t.id = n.tenant_id
+    join lateral (
+      select id, certificate_pem, key_sealed from certificates
+      where namespace_id = n.id and purpose = 'edge_server' order by not_after desc limit 1) c on true
+    where n.cell_id = ${cellId} and n.served and n.state <> 'deleted'
+    order by n.id`.execute(executor)
+  return rows
+}
+
+async function readPrincipals(executor: Executor, tenantIds: readonly string[]): Promise<EdgePrincipalRow[]> {
+  if (tenantIds.length === 0) return []
+  const { rows } = await sql<Omit<EdgePrincipalRow, 'account_role'> & { account_role: string }>`
+    select p.id, p.tenant_id, p.account_role,
+      coalesce((select jsonb_object_agg(g.namespace_id, g.permission) from namespace_grants g
+        where g.tenant_id = p.tenant_id and g.principal_id = p.id), '{}') as grants
+    from (
+      select id, tenant_id, account_role from users where deleted_at is null
+      union all
+      select id, tenant_id, account_role from service_accounts where deleted_at is null) p
+    where p.tenant_id = any(${[...tenantIds]}::text[])
+    order by p.id`.execute(executor)
+  return rows.flatMap((row) => {
+    const role = accountRoles.find((candidate) => candidate === row.account_role)
+    return role === undefined ? [] : [{ ...row, account_role: role }]
+  })
+}
+
+async function readRevokedKeys(executor: Executor, tenantIds: readonly string[]): Promise<{ tenant_id: string; id: string }[]> {
+  if (tenantIds.length === 0) return []
+  return executor
+    .selectFrom('api_keys')
+    .select(['tenant_id', 'id'])
+    .where('tenant_id', 'in', [...tenantIds])
+    .where((eb) => eb.or([eb('deleted_at', 'is not', null), eb('disabled', '=', true)]))
+    .where('expires_at', '>', sql<Date>`now()`)
+    .orderBy('id')
+    .execute()
+}
+
+async function readRevokedCertificates(
+  executor: Executor,
+  tenantIds: readonly string[],
+): Promise<{ tenant_id: string; fingerprint: string }[]> {
+  if (tenantIds.length === 0) return []
+  const rows = await executor
+    .selectFrom('certificates')
+    .select(['tenant_id', 'fingerprint'])
+    .where('purpose', '=', 'tenant_client')
+    .where('tenant_id', 'in', [...tenantIds])
+    .where('revoked_at', 'is not', null)
+    .where('not_after', '>', sql<Date>`now()`)
+    .orderBy('fingerprint')
+    .execute()
+  return rows.flatMap(({ tenant_id, fingerprint }) => (tenant_id === null ? [] : [{ tenant_id, fingerprint }]))
+}
