@@ -23,7 +23,7 @@ export class Supervisor {
   readonly #logger: Logger
   #processes: readonly SupervisedProcess[] = []
   #manifest: NodeManifest | undefined
-  /** While a manifest is being taken up, what runs is not yet what it asks for. */
+  /** Until a manifest has been taken up as a whole, what runs is not what it asks for. */
   #applying = false
   #problem = ''
   #writing: Promise<void> = Promise.resolve()
@@ -40,30 +40,30 @@ export class Supervisor {
 
   /**
    * Writes the files, ends what is not asked for any more, and starts what is missing, in the manifest's order, each
-   * when the one before has been ready once. Awaits `onFiles` when the files are there. Returns early when `signal` aborts: a later manifest takes over then.
+   * when the one before has been ready once. Awaits `onFiles` when the files are there. Returns early when `signal`
+   * aborts: a later manifest takes over then.
    */
   async apply(manifest: NodeManifest, signal: AbortSignal, onFiles: () => Promise<void>): Promise<void> {
     this.#applying = true
-    try {
-      for (const name of ['run', 'log']) await mkdir(join(this.#dir, name), { recursive: true, mode: 0o700 })
-      await writeNodeFiles(this.#dir, manifest.files)
-      await this.#endForgotten(manifest)
-      this.#manifest = manifest
-      this.#problem = ''
-      this.#changed()
-      await onFiles()
-      const before = this.#processes
-      for (const spec of manifest.processes) {
-        if (signal.aborted) return
-        const kept = before.find((process) => process.name === spec.name)
-        const wanted = fingerprint(spec, manifest.files)
-        const process = kept?.fingerprint === wanted ? kept : await this.#replace(kept, manifest, spec.name, wanted)
-        await Promise.race([process.firstReady, whenAborted(signal)])
-      }
-    } finally {
-      this.#applying = false
-      this.#changed()
+    this.#manifest ??= manifest
+    for (const name of ['run', 'log']) await mkdir(join(this.#dir, name), { recursive: true, mode: 0o700 })
+    await writeNodeFiles(this.#dir, manifest.files)
+    await this.#endForgotten(manifest)
+    this.#manifest = manifest
+    this.#problem = ''
+    this.#changed()
+    await onFiles()
+    const before = this.#processes
+    for (const spec of manifest.processes) {
+      if (signal.aborted) return
+      const kept = before.find((process) => process.name === spec.name)
+      const wanted = fingerprint(spec, manifest.files)
+      const process = kept?.fingerprint === wanted ? kept : await this.#replace(kept, manifest, spec.name, wanted)
+      await Promise.race([process.firstReady, whenAborted(signal)])
     }
+    if (signal.aborted) return
+    this.#applying = false
+    this.#changed()
   }
 
   /** Something that keeps a manifest from being taken up, for `status.json`. */
@@ -137,12 +137,7 @@ export class Supervisor {
 
   #state(manifest: NodeManifest): NodeStatus['state'] {
     const states = this.#processes.map((process) => process.status.state)
-    if (
-      this.#problem !== '' ||
-      this.#processes.some((process) => process.failing && process.status.state !== 'ready')
-    ) {
-      return 'failed'
-    }
+    if (this.#processes.some((process) => process.failing)) return 'failed'
     if (states.length > 0 && states.every((state) => state === 'stopped')) return 'stopped'
     const all = states.length === manifest.processes.length && states.every((state) => state === 'ready')
     return all && !this.#applying ? 'ready' : 'starting'
