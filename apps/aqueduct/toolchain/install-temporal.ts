@@ -33,12 +33,14 @@ export async function installTemporal(context: InstallContext): Promise<string> 
         environment: { ...context.environment, GOBIN: bin, GOTOOLCHAIN: 'auto', CGO_ENABLED: '0' },
         signal: context.signal,
         onLine: (line) => {
-          const module = /^go: downloading (.+)/.exec(line)?.[1]
-          if (module === undefined) compiled += 1
-          else downloaded += 1
+          const fetched = /^go: downloading (.+)/.exec(line)?.[1]
+          if (fetched !== undefined) downloaded += 1
+          // Anything else of its own ("switching to go1.26.11") comes before the first package.
+          else if (!line.startsWith('go: ')) compiled += 1
           // Nothing more is downloaded once compilation is well under way.
           const before = compiled > 50 ? downloads : Math.min(downloaded, downloads)
-          task.update(before + compiled, module === undefined ? `compiling ${line}` : `downloading ${module}`)
+          const compiling = line.startsWith('go: ') ? line.slice(4) : `compiling ${line}`
+          task.update(before + compiled, fetched === undefined ? compiling : `downloading ${fetched}`)
         },
       })
       renameSync(join(bin, 'server'), join(folder, temporalServer.name))
