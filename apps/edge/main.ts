@@ -46,7 +46,14 @@ let tls = await newTls()
 const discovery = buildDiscovery({
   readIntent: (cellId) =>
     readIntent(
-      { database, sealer: box, tokens, domain: settings.domain, edgePort: nodePorts.edge, frontendPort: nodePorts.frontend },
+      {
+        database,
+        sealer: box,
+        tokens,
+        domain: settings.domain,
+        edgePort: nodePorts.edge,
+        frontendPort: nodePorts.frontend,
+      },
       cellId,
     ),
   onChange: (listener) => {
@@ -64,7 +71,8 @@ const renewal = setInterval(() => {
       tls = issued
       discovery.renew(issued)
     },
-    (thrown: unknown) => logger.error({ err: coerceError(thrown) }, 'the discovery server’s certificate was not renewed'),
+    (thrown: unknown) =>
+      logger.error({ err: coerceError(thrown) }, 'the discovery server’s certificate was not renewed'),
   )
 }, 3_600_000)
 const port = await discovery.listen({ host: settings.host, port: settings.port })

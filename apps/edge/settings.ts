@@ -3,14 +3,29 @@ import { type Environment, integer, oneOf, readSettings, setting, text } from '#
 const port = integer(0, 65_535)
 
 const knobs = {
-  databaseUrl: setting('AQUEDUCT_DATABASE_URL', undefined, text, 'the product’s database; the name and password in it are replaced by the part’s own'),
+  databaseUrl: setting(
+    'AQUEDUCT_DATABASE_URL',
+    undefined,
+    text,
+    'the product’s database; the name and password in it are replaced by the part’s own',
+  ),
   masterKey: setting('AQUEDUCT_MASTER_KEY', '', text, '32 bytes as base64 or hex that seal secrets; empty: the file'),
   masterKeyFile: setting('AQUEDUCT_MASTER_KEY_FILE', '', text, 'file with the master key'),
-  logLevel: setting('AQUEDUCT_LOG_LEVEL', 'info', oneOf('trace', 'debug', 'info', 'warn', 'error'), 'what goes into the log'),
+  logLevel: setting(
+    'AQUEDUCT_LOG_LEVEL',
+    'info',
+    oneOf('trace', 'debug', 'info', 'warn', 'error'),
+    'what goes into the log',
+  ),
   domain: setting('AQUEDUCT_DOMAIN', 'aqueduct.localhost', text, 'DNS domain of namespace endpoints'),
   host: setting('AQUEDUCT_EDGE_LISTEN', '127.0.0.1', text, 'address that the discovery server listens on'),
   port: setting('AQUEDUCT_DISCOVERY_PORT', '7095', port, 'port of the discovery server'),
-  names: setting('AQUEDUCT_DISCOVERY_NAMES', 'localhost,127.0.0.1', list, 'names and addresses in the discovery server’s certificate'),
+  names: setting(
+    'AQUEDUCT_DISCOVERY_NAMES',
+    'localhost,127.0.0.1',
+    list,
+    'names and addresses in the discovery server’s certificate',
+  ),
   healthPort: setting('AQUEDUCT_EDGE_HEALTH_PORT', '0', port, 'health and metrics; 0 picks a free port'),
 }
 
@@ -20,5 +35,8 @@ export function readEdgeSettings(environment: Environment) {
 }
 
 function list(value: string): readonly string[] {
-  return value.split(',').map((part) => part.trim()).filter((part) => part !== '')
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
 }

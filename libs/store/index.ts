@@ -3,3 +3,4 @@ export { type LeasedTable, releaseLease, StaleWriterError, takeLease } from './l
 export { type MigrateOptions, migrate, NewerSchemaError } from './migration/migrate.ts'
 export { type DatabaseRole, databaseRoles, roleUrl } from './migration/roles.ts'
 export { assertSchemaFits } from './migration/schema-guard.ts'
+export { staleVersion } from './stale-version.ts'

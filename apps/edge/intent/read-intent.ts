@@ -28,7 +28,11 @@ export async function readIntent(deps: ReadIntentDeps, cellId: string): Promise<
     port: deps.edgePort,
     frontends: rows.frontends.map(({ address }) => ({ host: address, port: deps.frontendPort })),
     namespaces: await Promise.all(rows.namespaces.map((row) => namespaceOf(deps, cellId, row, byTenant))),
-    apiKeys: { issuer: apiKeyIssuer, audience: apiKeyAudience, jwks: await readJwks(database.all, { purpose: 'api_key' }) },
+    apiKeys: {
+      issuer: apiKeyIssuer,
+      audience: apiKeyAudience,
+      jwks: await readJwks(database.all, { purpose: 'api_key' }),
+    },
     probe: { issuer: probeIssuer, jwks: await readJwks(database.all, { purpose: 'probe' }) },
   }
 }

@@ -1,3 +1,3 @@
 export type { EdgeSource, NodeFile, NodeManifest, NodeProcess } from './manifest.ts'
-export type { NodeProcessStatus, NodeStatus } from './status.ts'
 export { allPorts, type NodePorts, nodePorts } from './ports.ts'
+export type { NodeProcessStatus, NodeStatus } from './status.ts'

@@ -40,7 +40,12 @@ export async function readEdgeRows(database: Database, cellId: string): Promise<
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')
     .execute(async (trx) => {
-      const cell = await trx.selectFrom('cells').select('id').where('id', '=', cellId).where('state', '<>', 'deleted').executeTakeFirst()
+      const cell = await trx
+        .selectFrom('cells')
+        .select('id')
+        .where('id', '=', cellId)
+        .where('state', '<>', 'deleted')
+        .executeTakeFirst()
       if (cell === undefined) return undefined
       const nodes = await trx
         .selectFrom('nodes')
@@ -94,7 +99,10 @@ async function readPrincipals(executor: Executor, tenantIds: readonly string[]):
   })
 }
 
-async function readRevokedKeys(executor: Executor, tenantIds: readonly string[]): Promise<{ tenant_id: string; id: string }[]> {
+async function readRevokedKeys(
+  executor: Executor,
+  tenantIds: readonly string[],
+): Promise<{ tenant_id: string; id: string }[]> {
   if (tenantIds.length === 0) return []
   return executor
     .selectFrom('api_keys')

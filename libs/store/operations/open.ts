@@ -1,0 +1,20 @@
+import type { Authorized } from '#libs/authz'
+import type { Executor } from '../database.ts'
+
+/** The latest operation that is under way on each of these namespaces, by namespace id. */
+export async function openOperations(
+  executor: Executor,
+  proof: Authorized<'namespace', 'read'> | Authorized<'namespace', 'list'>,
+  namespaceIds: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  if (namespaceIds.length === 0) return new Map()
+  const rows = await executor
+    .selectFrom('operations')
+    .select(['id', 'resource_id'])
+    .where('tenant_id', '=', proof.target.tenantId)
+    .where('resource_id', 'in', [...namespaceIds])
+    .where('state', 'in', ['pending', 'in_progress'])
+    .orderBy('generation')
+    .execute()
+  return new Map(rows.map((row) => [row.resource_id, row.id]))
+}

@@ -1,0 +1,157 @@
+import type { Clock } from '#libs/base'
+import type { Region } from '#libs/config'
+import { probeIssuer } from '#libs/keyring'
+import { sealer } from '#libs/sealing'
+import { Database } from '#libs/store'
+import { createLogger } from '#libs/telemetry'
+import { FakeDriver } from '../../apps/provisioner/drivers/fake/driver.ts'
+import { reconcileCell } from '../../apps/provisioner/reconcilers/cells/reconcile.ts'
+import type { EdgeAccess } from '../../apps/provisioner/reconcilers/namespaces/edge-access.ts'
+import { reconcileNamespace } from '../../apps/provisioner/reconcilers/namespaces/reconcile.ts'
+import type { Next } from '../../apps/provisioner/reconcilers/next.ts'
+import { reconcileNode } from '../../apps/provisioner/reconcilers/nodes/reconcile.ts'
+import type { Outward } from '../../apps/provisioner/reconcilers/outward.ts'
+import { FakeCellClient } from '../../apps/provisioner/temporal/fake-cell-client.ts'
+import { testMasterKey } from '../harness/master-key.ts'
+import type { TestDatabase } from '../harness/postgres.ts'
+
+/** Where a pass is to be lost, as if its process had been killed there. */
+export interface Loss {
+  readonly step: string
+  readonly when: 'before' | 'after'
+}
+
+const region: Region = { id: 'aws-us-east-1', driver: 'fake', location: 'here', options: {} }
+
+/**
+ * The reconcilers on real Postgres, and a world of stateful fakes around them: what is lost, repeated or late is decided
+ * by the test. An edge serves what the rows told it to, as the real one does.
+ */
+export class SmallWorld {
+  readonly database: Database
+  readonly driver = new FakeDriver({ startingReads: 1 })
+  readonly cell = new FakeCellClient()
+  readonly databases = new Set<string>()
+  /** Every outward call in its order. */
+  readonly steps: string[] = []
+  loss: Loss | undefined
+  #now = Date.now()
+
+  constructor(testDatabase: TestDatabase) {
+    this.database = new Database({
+      url: testDatabase.roleUrl('aqueduct_provisioner'),
+      poolSize: 4,
+      applicationName: 'small-world',
+    })
+  }
+
+  readonly #outward: Outward = async (step, call) => {
+    this.steps.push(step)
+    if (this.#isLostAt(step, 'before')) return new Promise<never>(() => undefined)
+    const result = await call()
+    if (this.#isLostAt(step, 'after')) return new Promise<never>(() => undefined)
+    return result
+  }
+
+  #isLostAt(step: string, when: Loss['when']): boolean {
+    if (this.loss?.step !== step || this.loss.when !== when) return false
+    this.loss = undefined
+    this.#lost?.()
+    return true
+  }
+
+  #lost: (() => void) | undefined
+
+  get #deps() {
+    const clock: Clock = { now: () => new Date(this.#now) }
+    return {
+      database: this.database,
+      sealer: sealer(testMasterKey),
+      clock,
+      logger: createLogger('small-world', 'silent'),
+      outward: this.#outward,
+      cellClient: async () => this.cell,
+      edge: this.#edge,
+      regions: [region],
+      namespaceLimit: 2,
+      driver: () => this.driver,
+      databases: {
+        create: async (cellId: string) => void this.databases.add(cellId),
+        drop: async (cellId: string) => void this.databases.delete(cellId),
+      },
+      temporalServer: '/bin/temporal-server',
+      envoy: '/bin/envoy',
+      envoyConcurrency: 1,
+      discoveryUrl: `https://${probeIssuer}:1`,
+      cellDatabaseUrl: 'postgres://admin@127.0.0.1:5432/postgres',
+    }
+  }
+
+  readonly #edge: EdgeAccess = {
+    ensureCertificate: async () => undefined,
+    awaitServing: async (_cell, namespaceId, generation) => {
+      const row = await this.#edgeRow(namespaceId)
+      return row?.served && row.generation >= generation
+        ? { kind: 'serving', generation: row.generation }
+        : { kind: 'not_yet', detail: 'not told' }
+    },
+    awaitAbsence: async (_cell, namespaceId) =>
+      (await this.#edgeRow(namespaceId))?.served ? { kind: 'not_yet', detail: 'still there' } : { kind: 'absent' },
+  }
+
+  async #edgeRow(namespaceId: string): Promise<{ served: boolean; generation: number } | undefined> {
+    const { rows } = await this.database.pool.query('select served, generation from namespaces where id = $1', [
+      namespaceId,
+    ])
+    return rows[0]
+  }
+
+  /**
+   * Runs passes over every noun until all rows are settled. A pass that is lost leaves its lease behind, which then
+   * runs out.
+   * @throws Error when there is no end to it.
+   */
+  async settle(): Promise<void> {
+    for (let round = 0; round < 60; round += 1) {
+      const open = await this.#open()
+      if (open.length === 0) return
+      for (const pass of open) await this.#run(pass)
+    }
+    throw new Error(`not settled after these steps: ${this.steps.slice(-30).join(' ')}`)
+  }
+
+  /** One pass over one namespace, whatever its state. */
+  async pass(namespaceId: string): Promise<Next | 'lost'> {
+    return this.#run(() => reconcileNamespace(this.#deps, namespaceId))
+  }
+
+  async #run(pass: () => Promise<Next>): Promise<Next | 'lost'> {
+    const lost = new Promise<'lost'>((resolve) => {
+      this.#lost = () => resolve('lost')
+    })
+    const next = await Promise.race([pass(), lost])
+    if (next === 'lost') await this.#expireLeases()
+    else if (next.kind === 'again') this.#now += next.afterMs
+    return next
+  }
+
+  async #expireLeases(): Promise<void> {
+    for (const table of ['namespaces', 'cells', 'nodes']) {
+      await this.database.pool.query(
+        `update ${table} set leased_until = now() - interval '1 second' where lease_owner is not null`,
+      )
+    }
+  }
+
+  async #open(): Promise<readonly (() => Promise<Next>)[]> {
+    const ids = async (sql: string) => (await this.database.pool.query<{ id: string }>(sql)).rows.map((row) => row.id)
+    const namespaces = await ids("select id from namespaces where state in ('activating', 'updating', 'deleting')")
+    const cells = await ids("select id from cells where state in ('creating', 'deleting')")
+    const nodes = await ids("select id from nodes where state in ('creating', 'deleting')")
+    return [
+      ...namespaces.map((id) => () => reconcileNamespace(this.#deps, id)),
+      ...cells.map((id) => () => reconcileCell(this.#deps, id)),
+      ...nodes.map((id) => () => reconcileNode(this.#deps, id)),
+    ]
+  }
+}

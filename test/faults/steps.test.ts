@@ -1,0 +1,191 @@
+import { Client } from 'pg'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts'
+import { SmallWorld } from './small-world.ts'
+
+let testDatabase: TestDatabase
+let admin: Client
+let world: SmallWorld
+
+beforeEach(async () => {
+  testDatabase = await createTestDatabase()
+  admin = new Client({ connectionString: testDatabase.adminUrl })
+  await admin.connect()
+  await admin.query("insert into tenants (id, name) values ('abcde', 'Example')")
+  world = new SmallWorld(testDatabase)
+})
+afterEach(async () => {
+  await world.database.close()
+  await admin.end()
+  await testDatabase.drop()
+})
+
+async function ask(name: string): Promise<void> {
+  const spec = { name, regions: ['aws-us-east-1'], retentionDays: 3 }
+  await admin.query(
+    "insert into namespaces (id, tenant_id, name, region, spec, created_by) values ($1, 'abcde', $2, 'aws-us-east-1', $3, 'usr-1')",
+    [`${name}.abcde`, name, spec],
+  )
+  await operation(name, 1)
+}
+
+async function change(name: string, retentionDays: number): Promise<void> {
+  await admin.query(
+    `update namespaces set spec = jsonb_set(spec, '{retentionDays}', $2::jsonb), state = 'updating', generation = generation + 1
+     where name = $1`,
+    [name, String(retentionDays)],
+  )
+  await operation(name, 2)
+}
+
+async function remove(name: string, generation: number): Promise<void> {
+  await admin.query("update namespaces set state = 'deleting', generation = generation + 1 where name = $1", [name])
+  await operation(name, generation)
+}
+
+async function operation(name: string, generation: number): Promise<void> {
+  await admin.query(
+    `insert into operations (tenant_id, id, rpc, request_hash, request, resource_kind, resource_id, generation, state, requested_by, deadline_at)
+     values ('abcde', $1, 'Rpc', '', '', 'namespace', $2, $3, 'pending', 'usr-1', now() + interval '1 hour')`,
+    [`${name}-${generation}`, `${name}.abcde`, generation],
+  )
+}
+
+async function operations(): Promise<unknown[]> {
+  const { rows } = await admin.query('select id, state, failure_reason from operations order by id')
+  return rows
+}
+
+/** Rows equal world: each live row has exactly one namespace on the cell, one node and one pair of databases, and nothing else exists. */
+async function expectRowsToEqualWorld(): Promise<void> {
+  const { rows: live } = await admin.query(
+    "select id, (spec->>'retentionDays')::int as days, state from namespaces where state <> 'deleted' order by id",
+  )
+  const onCell = await world.cell.listNamespaces()
+  expect(
+    onCell.map((namespace) => ({ id: namespace.name, days: namespace.retentionDays, state: 'active' })).sort(byId),
+  ).toEqual(live)
+  const { rows: nodes } = await admin.query("select id from nodes where state = 'ready' order by id")
+  expect((await world.driver.list()).map((node) => ({ id: node.nodeId })).sort(byId)).toEqual(nodes)
+  const { rows: cells } = await admin.query("select id from cells where state = 'ready' order by id")
+  expect([...world.databases].map((id) => ({ id })).sort(byId)).toEqual(cells)
+}
+
+function byId(one: { id: string }, other: { id: string }): number {
+  return one.id < other.id ? -1 : 1
+}
+
+const creation = [
+  'create-databases',
+  'get-node',
+  'reserve-address',
+  'create-node',
+  'confirm-answering',
+  'register',
+  'serve-at-edge',
+]
+const deletion = ['describe', 'remove-from-edge', 'delete-from-cell']
+const both = (steps: readonly string[]) =>
+  steps.flatMap((step) => [
+    { step, when: 'before' as const },
+    { step, when: 'after' as const },
+  ])
+
+describe('a provisioner that is lost before and after each outward call', () => {
+  test.each(both(creation))('creates all the same: $when $step', async (loss) => {
+    await ask('payments')
+    world.loss = loss
+    await world.settle()
+    expect(world.loss).toBeUndefined()
+    expect(await operations()).toEqual([{ id: 'payments-1', state: 'fulfilled', failure_reason: '' }])
+    await expectRowsToEqualWorld()
+  })
+
+  test.each(both(['update-retention', 'serve-at-edge']))('updates all the same: $when $step', async (loss) => {
+    await ask('payments')
+    await world.settle()
+    await change('payments', 30)
+    world.loss = loss
+    await world.settle()
+    expect(world.loss).toBeUndefined()
+    expect(await operations()).toMatchObject([{ state: 'fulfilled' }, { state: 'fulfilled' }])
+    await expectRowsToEqualWorld()
+  })
+
+  test.each(both(deletion))('deletes all the same: $when $step', async (loss) => {
+    await ask('payments')
+    await world.settle()
+    await remove('payments', 2)
+    world.loss = loss
+    await world.settle()
+    expect(world.loss).toBeUndefined()
+    expect(await operations()).toMatchObject([{ state: 'fulfilled' }, { state: 'fulfilled' }])
+    expect(await world.cell.listNamespaces()).toEqual([])
+    await expectRowsToEqualWorld()
+  })
+})
+
+test('every step has a loss before and after it above', async () => {
+  await ask('payments')
+  await world.settle()
+  await change('payments', 30)
+  await world.settle()
+  await remove('payments', 3)
+  await world.settle()
+  const tried = new Set([...creation, ...deletion, 'update-retention'])
+  expect([...new Set(world.steps)].filter((step) => !tried.has(step))).toEqual([])
+})
+
+test('a lost answer of RegisterNamespace is found out, and the name is taken as ours', async () => {
+  await ask('payments')
+  world.cell.loseNextAnswer('registerNamespace')
+  await world.settle()
+  expect(world.cell.calls.filter((call) => call.method === 'registerNamespace')).toHaveLength(2)
+  expect(await operations()).toEqual([{ id: 'payments-1', state: 'fulfilled', failure_reason: '' }])
+})
+
+test('a name that somebody else has on the cell fails the operation with a reason, and stays theirs', async () => {
+  await world.cell.registerNamespace({ name: 'payments.abcde', retentionDays: 1, description: '', data: {} })
+  await ask('payments')
+  await world.settle()
+  expect(await operations()).toEqual([
+    {
+      id: 'payments-1',
+      state: 'failed',
+      failure_reason: 'the cell has a namespace payments.abcde that belongs to somebody else',
+    },
+  ])
+  expect(await world.cell.listNamespaces()).toMatchObject([{ name: 'payments.abcde', data: {} }])
+})
+
+test('the first namespace of a region makes its cell, and a full cell makes the next', async () => {
+  for (const name of ['one', 'two', 'three']) await ask(name)
+  await world.settle()
+  const { rows } = await admin.query('select count(*)::int as namespaces from namespaces group by cell_id order by 1')
+  expect(rows).toEqual([{ namespaces: 1 }, { namespaces: 2 }])
+  await expectRowsToEqualWorld()
+})
+
+test('one namespace that cannot be made holds no other up', async () => {
+  await world.cell.registerNamespace({ name: 'poison.abcde', retentionDays: 1, description: '', data: {} })
+  await ask('poison')
+  await ask('sound')
+  await world.settle()
+  expect(await operations()).toMatchObject([
+    { id: 'poison-1', state: 'failed' },
+    { id: 'sound-1', state: 'fulfilled' },
+  ])
+})
+
+test('a pass that slept through a change of intent writes nothing any more', async () => {
+  await ask('payments')
+  await world.settle()
+  await change('payments', 30)
+  world.loss = { step: 'update-retention', when: 'after' }
+  expect(await world.pass('payments.abcde')).toBe('lost')
+  await remove('payments', 3)
+  await world.settle()
+  const { rows } = await admin.query('select state from namespaces')
+  expect(rows).toEqual([{ state: 'deleted' }])
+  expect(await operations()).toMatchObject([{ state: 'fulfilled' }, { state: 'fulfilled' }, { state: 'fulfilled' }])
+})
