@@ -1,0 +1,63 @@
+import { authorize, type Claims } from '#libs/authz'
+import { AppError, type Clock } from '#libs/base'
+import { readJwks } from '#libs/keyring'
+import type { Database } from '#libs/store'
+import type { Principal } from '#libs/store/principals'
+import { getTenant } from '#libs/store/tenants'
+import type { Credentials } from '../transport/call-context.ts'
+import type { Member } from './member.ts'
+import { PrincipalLookup } from './principal-lookup.ts'
+import { TokenVerifier, verificationFails } from './token-verifier.ts'
+
+export interface AuthenticatorDeps {
+  /** As the role aqueduct_api. */
+  readonly database: Database
+  readonly clock: Clock
+}
+
+/** @throws AppError `unauthenticated` for anybody it does not know, `forbidden` for a suspended tenant. */
+export type Authenticate = (credentials: Credentials) => Promise<Claims>
+
+/** The claim mapper: a bearer token becomes what its principal is and may do right now. */
+export function createAuthenticator({ database, clock }: AuthenticatorDeps): Authenticate {
+  const verifier = new TokenVerifier({ clock, readJwks: () => readJwks(database.all, { purpose: 'api_key' }) })
+  const principals = new PrincipalLookup(database)
+  return async ({ authorization }) => {
+    const token = await verifier.verify(bearerToken(authorization))
+    const principal = await principals.find(token.tenantId, token.keyId)
+    // A revoked key, or one whose owner is gone; and, should a key ever change hands, one that speaks for another.
+    if (principal === undefined || principal.id !== token.principalId) throw verificationFails()
+    const member = claimsOf(principal)
+    if (principal.tenantState === 'suspended') throw await suspended(database, member)
+    return member
+  }
+}
+
+const bearer = /^bearer +(\S+) *$/i
+
+function bearerToken(authorization: string | undefined): string {
+  if (authorization === undefined || authorization.trim() === '')
+    throw new AppError('unauthenticated', 'Jwt is missing')
+  const token = bearer.exec(authorization)?.[1]
+  if (token === undefined) throw verificationFails()
+  return token
+}
+
+function claimsOf(principal: Principal): Member {
+  return {
+    kind: principal.kind,
+    principalId: principal.id,
+    tenantId: principal.tenantId,
+    accountRole: principal.accountRole,
+    namespaceGrants: principal.grants,
+    credential: { kind: 'api_key', id: principal.keyId },
+  }
+}
+
+async function suspended(database: Database, member: Member): Promise<AppError> {
+  const { tenantId } = member
+  const proof = authorize(member, 'account', 'read', { tenantId })
+  const tenant = await database.ofTenant(tenantId, (executor) => getTenant(executor, proof))
+  const reason = tenant.state_reason === '' ? '' : `: ${tenant.state_reason}`
+  return new AppError('forbidden', `account ${JSON.stringify(tenantId)} is suspended${reason}`)
+}

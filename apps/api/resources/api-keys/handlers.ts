@@ -1,0 +1,143 @@
+import { type Authorized, authorize } from '#libs/authz'
+import { AppError, type Clock, invalid } from '#libs/base'
+import { type ApiKeySpec, apiKeyLimit, validateApiKeySpec, validateApiKeyUpdate } from '#libs/domain/api-keys'
+import { type Database, staleVersion, type Trx } from '#libs/store'
+import { type ApiKeyRow, createApiKey, deleteApiKey, getApiKey, listApiKeys, updateApiKey } from '#libs/store/api-keys'
+import { getServiceAccount } from '#libs/store/service-accounts'
+import type { ApiKeyTokens } from '../../auth/api-key-tokens.ts'
+import { type Member, memberOf } from '../../auth/member.ts'
+import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
+import { type Mutated, mutate, requiredVersion } from '../operations/mutation.ts'
+import { operationToWire } from '../operations/wire.ts'
+import { type ApiKeyHandlers, apiKeySpecFromWire, apiKeySpecOf, apiKeyToWire, ownerKindOfFilter } from './wire.ts'
+
+export interface ApiKeyDeps {
+  readonly database: Database
+  readonly clock: Clock
+  readonly tokens: ApiKeyTokens
+  readonly pageTokens: PageTokens
+}
+
+/** How long, in milliseconds, a repeated CreateApiKey gets the token again: clients repeat within seconds. */
+const tokenAgainMs = 10 * 60_000
+
+export function apiKeyHandlers(deps: ApiKeyDeps): ApiKeyHandlers {
+  const { database, clock, pageTokens } = deps
+  return {
+    async CreateApiKey({ claims }, request) {
+      const member = memberOf(claims)
+      const spec = apiKeySpecFromWire(request.spec)
+      const owner = authorizeOwner(member, spec)
+      const mutated = await mutate(deps, { rpc: 'CreateApiKey', request, member }, async (trx) => {
+        const problems = validateApiKeySpec(spec, clock.now())
+        if (problems.length > 0) throw invalid(problems)
+        await owner.check(trx)
+        const key = { ...spec, ownerKind: spec.ownerType }
+        const row = await createApiKey(trx, owner.proof, key, apiKeyLimit(spec.ownerType))
+        return settled(row.id, row.resource_version)
+      })
+      return {
+        keyId: mutated.operation.resource_id,
+        token: await tokenOf(deps, member, mutated),
+        asyncOperation: operationToWire(mutated.operation),
+      }
+    },
+
+    async GetApiKeys({ claims }, request) {
+      const { tenantId } = memberOf(claims)
+      const proof = authorize(claims, 'api_key', 'list', { tenantId })
+      const ownerKind = ownerKindOfFilter(request)
+      const ownerId = request.ownerId ?? ''
+      const scope = { tenantId, rpc: 'GetApiKeys', filter: { ownerId, ownerKind: ownerKind ?? '' } }
+      const page = pageTokens.read(scope, request)
+      const query = { ownerId: ownerId || undefined, ownerKind, after: page.after, limit: page.size + 1 }
+      const rows = await database.ofTenant(tenantId, (executor) => listApiKeys(executor, proof, query))
+      const { items, next } = pageOf(page, rows, (row) => row.id)
+      return {
+        apiKeys: items.map((row) => apiKeyToWire(row, clock.now())),
+        nextPageToken: next === undefined ? '' : pageTokens.write(scope, next),
+      }
+    },
+
+    async GetApiKey({ claims }, request) {
+      const { tenantId } = memberOf(claims)
+      const proof = authorize(claims, 'api_key', 'read', { tenantId, keyId: request.keyId ?? '' })
+      const row = await database.ofTenant(tenantId, (executor) => getApiKey(executor, proof))
+      return { apiKey: apiKeyToWire(row, clock.now()) }
+    },
+
+    async UpdateApiKey({ claims }, request) {
+      const member = memberOf(claims)
+      const proof = authorize(claims, 'api_key', 'update', { tenantId: member.tenantId, keyId: request.keyId ?? '' })
+      const version = requiredVersion(request)
+      const { operation } = await mutate(deps, { rpc: 'UpdateApiKey', request, member }, async (trx) => {
+        const present = await getApiKey(trx, proof)
+        const spec = apiKeySpecFromWire(request.spec)
+        if (String(present.resource_version) !== version) {
+          throw staleVersion('API key', version, present.resource_version)
+        }
+        const problems = validateApiKeyUpdate(apiKeySpecOf(present), spec)
+        if (problems.length > 0) throw invalid(problems)
+        const row = await updateApiKey(trx, proof, spec, version)
+        return settled(row.id, row.resource_version)
+      })
+      return { asyncOperation: operationToWire(operation) }
+    },
+
+    async DeleteApiKey({ claims }, request) {
+      const member = memberOf(claims)
+      const keyId = request.keyId ?? ''
+      const proof = authorize(claims, 'api_key', 'delete', { tenantId: member.tenantId, keyId })
+      const version = requiredVersion(request)
+      const { operation } = await mutate(deps, { rpc: 'DeleteApiKey', request, member }, async (trx) => {
+        await deleteApiKey(trx, proof, version)
+        return settled(keyId, Number(version))
+      })
+      return { asyncOperation: operationToWire(operation) }
+    },
+  }
+}
+
+function settled(keyId: string, generation: number) {
+  return { subject: { kind: 'api_key', id: keyId, generation }, settled: true }
+}
+
+interface OwnerCheck {
+  readonly proof: Authorized<'user', 'create_api_key'> | Authorized<'service_account', 'create_api_key'>
+  /** @throws AppError `not_found` when there is no such owner, or the caller may not see it. */
+  readonly check: (trx: Trx) => Promise<void>
+}
+
+/** A person's key is made by that person alone, so that the owner is the caller, who exists. */
+function authorizeOwner(member: Member, { ownerType, ownerId }: ApiKeySpec): OwnerCheck {
+  const { tenantId } = member
+  if (ownerType === 'user') {
+    const proof = authorize(member, 'user', 'create_api_key', { tenantId, userId: ownerId })
+    if (member.kind !== 'user') throw new AppError('forbidden', 'a service account has keys of service accounts only')
+    return { proof, check: async () => undefined }
+  }
+  const proof = authorize(member, 'service_account', 'create_api_key', { tenantId, serviceAccountId: ownerId })
+  const check = async (trx: Trx) => {
+    await getServiceAccount(trx, proof)
+  }
+  return { proof, check }
+}
+
+/**
+ * The token, or nothing. It is stored nowhere: whoever repeats their own request soon gets it signed anew, for the same
+ * key, as long as there is that key.
+ */
+async function tokenOf({ database, clock, tokens }: ApiKeyDeps, member: Member, mutated: Mutated): Promise<string> {
+  const { operation, repeated } = mutated
+  if (repeated && clock.now().getTime() - operation.created_at.getTime() > tokenAgainMs) return ''
+  const { tenantId } = member
+  const proof = authorize(member, 'api_key', 'read', { tenantId, keyId: operation.resource_id })
+  const row = await database.ofTenant(tenantId, (executor) => getApiKey(executor, proof)).catch(orGone)
+  if (row === undefined) return ''
+  return tokens.mint({ tenantId, principalId: row.owner_id, keyId: row.id, expiresAt: row.expires_at })
+}
+
+function orGone(thrown: unknown): ApiKeyRow | undefined {
+  if (thrown instanceof AppError && thrown.code === 'not_found') return undefined
+  throw thrown
+}

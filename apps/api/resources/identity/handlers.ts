@@ -1,0 +1,42 @@
+import { authorize } from '#libs/authz'
+import type { Clock } from '#libs/base'
+import type { Database, Executor } from '#libs/store'
+import { getApiKey } from '#libs/store/api-keys'
+import { getOwnServiceAccount } from '#libs/store/service-accounts'
+import { getOwnUser } from '#libs/store/users'
+import { type Member, memberOf } from '../../auth/member.ts'
+import { apiKeyToWire } from '../api-keys/wire.ts'
+import { serviceAccountToWire } from '../service-accounts/wire.ts'
+import { type IdentityHandlers, userToWire } from './wire.ts'
+
+export interface IdentityDeps {
+  readonly database: Database
+  readonly clock: Clock
+}
+
+export function identityHandlers({ database, clock }: IdentityDeps): IdentityHandlers {
+  return {
+    async GetCurrentIdentity({ claims }) {
+      const member = memberOf(claims)
+      const { tenantId } = member
+      const ownKey = authorize(claims, 'api_key', 'read', { tenantId, keyId: member.credential.id })
+      return database.ofTenant(tenantId, async (executor) => ({
+        ...(await principal(executor, member)),
+        principalApiKey: apiKeyToWire(await getApiKey(executor, ownKey), clock.now()),
+      }))
+    },
+  }
+}
+
+/** What the caller is, with the grants that this very call is decided by. */
+async function principal(executor: Executor, member: Member) {
+  const proof = authorize(member, 'identity', 'read', { tenantId: member.tenantId })
+  switch (member.kind) {
+    case 'user':
+      return { user: userToWire(await getOwnUser(executor, proof), member.namespaceGrants) }
+    case 'service_account': {
+      const row = await getOwnServiceAccount(executor, proof)
+      return { serviceAccount: serviceAccountToWire(row, member.namespaceGrants) }
+    }
+  }
+}

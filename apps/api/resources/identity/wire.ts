@@ -1,0 +1,106 @@
+import type { NamespacePermission } from '#libs/authz'
+import { invalid, type Problem } from '#libs/base'
+import { cloud, type temporal, toTimestamp } from '#libs/cloud-api'
+import { type AccessSpec, type AccountRole, accountRoles, namespacePermissions } from '#libs/domain/users'
+import type { UserRow } from '#libs/store/users'
+import type { HandlersOf } from '../operations/wire.ts'
+
+export type IdentityHandlers = HandlersOf<'GetCurrentIdentity'>
+
+type WireAccess = temporal.api.cloud.identity.v1.IAccess
+type WireNamespaceAccess = temporal.api.cloud.identity.v1.INamespaceAccess
+
+const { Role } = cloud.identity.v1.AccountAccess
+const { Permission } = cloud.identity.v1.NamespaceAccess
+
+interface WireEnum {
+  readonly value: number
+  /** As the deprecated text fields have it. */
+  readonly text: string
+}
+
+const roles: Readonly<Record<AccountRole, WireEnum>> = {
+  owner: { value: Role.ROLE_OWNER, text: 'owner' },
+  admin: { value: Role.ROLE_ADMIN, text: 'admin' },
+  developer: { value: Role.ROLE_DEVELOPER, text: 'developer' },
+  finance_admin: { value: Role.ROLE_FINANCE_ADMIN, text: 'financeadmin' },
+  read: { value: Role.ROLE_READ, text: 'read' },
+  metrics_read: { value: Role.ROLE_METRICS_READ, text: 'metricsread' },
+}
+
+const permissions: Readonly<Record<NamespacePermission, WireEnum>> = {
+  admin: { value: Permission.PERMISSION_ADMIN, text: 'admin' },
+  write: { value: Permission.PERMISSION_WRITE, text: 'write' },
+  read: { value: Permission.PERMISSION_READ, text: 'read' },
+}
+
+/** @throws AppError `invalid` for a role or permission that is missing, and for custom roles, which there are none of. */
+export function accessFromWire(wire: WireAccess, field: string): AccessSpec {
+  const problems: Problem[] = []
+  const account = wire.accountAccess ?? {}
+  const customRoles = [...(account.customRoles ?? []), ...(wire.customRolesDeprecated ?? [])]
+  if (customRoles.length > 0) {
+    problems.push({
+      field: `${field}.account_access.custom_roles`,
+      message: 'custom roles are not available: leave them out',
+    })
+  }
+  const accountRole = accountRoles.find((role) => isMeant(roles[role], account.role, account.roleDeprecated))
+  if (accountRole === undefined) {
+    problems.push({ field: `${field}.account_access.role`, message: `must be one of ${accountRoles.join(', ')}` })
+  }
+  const accesses = Object.entries(wire.namespaceAccesses ?? {}).map(
+    ([id, access]) => [id, permissionFromWire(access, `${field}.namespace_accesses`, problems)] as const,
+  )
+  if (problems.length > 0 || accountRole === undefined) throw invalid(problems)
+  return { accountRole, namespaceAccesses: Object.fromEntries(accesses) }
+}
+
+/** Reports a missing permission, and answers the weakest then. */
+export function permissionFromWire(
+  wire: WireNamespaceAccess | null | undefined,
+  field: string,
+  problems: Problem[],
+): NamespacePermission {
+  const found = namespacePermissions.find((name) =>
+    isMeant(permissions[name], wire?.permission, wire?.permissionDeprecated),
+  )
+  if (found !== undefined) return found
+  problems.push({ field, message: `the permission must be one of ${namespacePermissions.join(', ')}` })
+  return 'read'
+}
+
+/** The enum decides where it is set; the text is for clients from before the enum. */
+function isMeant(one: WireEnum, value: number | null | undefined, text: string | null | undefined): boolean {
+  if (value !== null && value !== undefined && value !== 0) return one.value === value
+  return one.text === text?.toLowerCase().replace('_', '')
+}
+
+export function accessToWire(accountRole: string, grants: ReadonlyMap<string, NamespacePermission>): WireAccess {
+  const role = accountRoles.find((name) => name === accountRole)
+  const { value, text } = role === undefined ? { value: Role.ROLE_UNSPECIFIED, text: '' } : roles[role]
+  return {
+    accountAccess: { role: value, roleDeprecated: text },
+    namespaceAccesses: Object.fromEntries([...grants].map(([id, permission]) => [id, permissionToWire(permission)])),
+  }
+}
+
+export function permissionToWire(permission: NamespacePermission): WireNamespaceAccess {
+  const { value, text } = permissions[permission]
+  return { permission: value, permissionDeprecated: text }
+}
+
+export function userToWire(
+  row: UserRow,
+  grants: ReadonlyMap<string, NamespacePermission>,
+): temporal.api.cloud.identity.v1.IUser {
+  return {
+    id: row.id,
+    resourceVersion: String(row.resource_version),
+    spec: { email: row.email, access: accessToWire(row.account_role, grants) },
+    state: cloud.resource.v1.ResourceState.RESOURCE_STATE_ACTIVE,
+    stateDeprecated: 'active',
+    createdTime: toTimestamp(row.created_at),
+    ...(row.updated_at === null ? {} : { lastModifiedTime: toTimestamp(row.updated_at) }),
+  }
+}

@@ -1,0 +1,156 @@
+import { type Authorized, authorize, creatorGrant } from '#libs/authz'
+import { AppError, type Clock, invalid } from '#libs/base'
+import type { Region } from '#libs/config'
+import { type NamespaceSpec, settledState, validateSpec, validateTags, validateUpdate } from '#libs/domain/namespaces'
+import { validateCaBundle } from '#libs/pki'
+import { type Database, type Executor, staleVersion } from '#libs/store'
+import {
+  createNamespace,
+  getNamespace,
+  grantToCreator,
+  listNamespaces,
+  markNamespaceDeleting,
+  type NamespaceRow,
+  updateNamespaceSpec,
+} from '#libs/store/namespaces'
+import { openOperations } from '#libs/store/operations'
+import { memberOf } from '../../auth/member.ts'
+import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
+import { mutate, requiredVersion } from '../operations/mutation.ts'
+import { operationToWire } from '../operations/wire.ts'
+import type { EndpointNames } from './endpoints.ts'
+import { caProblems, type NamespaceHandlers, namespaceToWire, specFromWire, tagsFromWire } from './wire.ts'
+
+export interface NamespaceDeps extends EndpointNames {
+  readonly database: Database
+  readonly clock: Clock
+  readonly regions: readonly Region[]
+  readonly pageTokens: PageTokens
+}
+
+export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
+  const { database, clock, pageTokens } = deps
+  const limits = { regions: deps.regions.map((region) => region.id) }
+
+  return {
+    async CreateNamespace({ claims }, request) {
+      const member = memberOf(claims)
+      const { tenantId } = member
+      const proof = authorize(claims, 'account', 'create_namespace', { tenantId })
+      const { operation } = await mutate(deps, { rpc: 'CreateNamespace', request, member }, async (trx) => {
+        const spec = specFromWire(request.spec)
+        const tags = tagsFromWire(request.tags)
+        const problems = [...validateSpec(spec, limits), ...validateTags(tags)]
+        if (problems.length > 0) throw invalid(problems)
+        checkCa(spec, undefined, clock)
+        const row = await createNamespace(trx, proof, { spec, tags, region: activeRegion(spec) })
+        const grant = creatorGrant(member)
+        if (grant !== undefined) await grantToCreator(trx, proof, row.id, grant)
+        return { subject: subjectOf(row), settled: false }
+      })
+      return { namespace: operation.resource_id, asyncOperation: operationToWire(operation) }
+    },
+
+    async GetNamespaces({ claims }, request) {
+      const { tenantId } = memberOf(claims)
+      const proof = authorize(claims, 'namespace', 'list', { tenantId })
+      const name = request.name ?? ''
+      const scope = { tenantId, rpc: 'GetNamespaces', filter: { name } }
+      const page = pageTokens.read(scope, request)
+      const found = await database.ofTenant(tenantId, async (executor) => {
+        const query = { name: name === '' ? undefined : name, after: page.after, limit: page.size + 1 }
+        const { items, next } = pageOf(page, await listNamespaces(executor, proof, query), (row) => row.name)
+        return { items, next, operations: await operationsOf(executor, proof, items) }
+      })
+      return {
+        namespaces: found.items.map((row) => namespaceToWire(row, found.operations.get(row.id) ?? '', deps)),
+        nextPageToken: found.next === undefined ? '' : pageTokens.write(scope, found.next),
+      }
+    },
+
+    async GetNamespace({ claims }, request) {
+      const { tenantId } = memberOf(claims)
+      const proof = authorize(claims, 'namespace', 'read', { tenantId, namespaceId: request.namespace ?? '' })
+      return database.ofTenant(tenantId, async (executor) => {
+        const row = await getNamespace(executor, proof)
+        const operations = await operationsOf(executor, proof, [row])
+        return { namespace: namespaceToWire(row, operations.get(row.id) ?? '', deps) }
+      })
+    },
+
+    async UpdateNamespace({ claims }, request) {
+      const member = memberOf(claims)
+      const namespaceId = request.namespace ?? ''
+      const proof = authorize(claims, 'namespace', 'update', { tenantId: member.tenantId, namespaceId })
+      const version = requiredVersion(request)
+      const { operation } = await mutate(deps, { rpc: 'UpdateNamespace', request, member }, async (trx) => {
+        const present = await getNamespace(trx, proof)
+        const spec = specFromWire(request.spec, present.spec)
+        if (String(present.resource_version) !== version) {
+          throw staleVersion('namespace', version, present.resource_version)
+        }
+        if (present.state === 'delete_failed' || present.state === 'deleting') throw beingDeleted(present)
+        const problems = validateUpdate(present.spec, spec, limits)
+        if (problems.length > 0) throw invalid(problems)
+        checkCa(spec, present.spec, clock)
+        return { subject: subjectOf(await updateNamespaceSpec(trx, proof, spec, version)), settled: false }
+      })
+      return { asyncOperation: operationToWire(operation) }
+    },
+
+    async DeleteNamespace({ claims }, request) {
+      const member = memberOf(claims)
+      const namespaceId = request.namespace ?? ''
+      const proof = authorize(claims, 'namespace', 'delete', { tenantId: member.tenantId, namespaceId })
+      const version = requiredVersion(request)
+      const { operation } = await mutate(deps, { rpc: 'DeleteNamespace', request, member }, async (trx) => {
+        const row = await markNamespaceDeleting(trx, proof, version)
+        // Asked of the row that the version stood for; the rollback takes the mark away again.
+        if (row.spec.deletionProtected) throw deletionProtected(row)
+        return { subject: subjectOf(row), settled: false }
+      })
+      return { asyncOperation: operationToWire(operation) }
+    },
+  }
+}
+
+function subjectOf(row: NamespaceRow) {
+  return { kind: 'namespace', id: row.id, generation: row.generation }
+}
+
+/** The first one is the active one; that there is one has been validated. */
+function activeRegion(spec: NamespaceSpec): string {
+  return spec.regions[0] ?? ''
+}
+
+/** A bundle that was accepted once stays good, although it may have expired since: other parts must stay changeable. */
+function checkCa(spec: NamespaceSpec, current: NamespaceSpec | undefined, clock: Clock): void {
+  const { acceptedClientCa } = spec.mtlsAuth
+  if (acceptedClientCa === '' || acceptedClientCa === current?.mtlsAuth.acceptedClientCa) return
+  const { problems } = validateCaBundle(acceptedClientCa, clock.now())
+  if (problems.length > 0) throw caProblems(problems)
+}
+
+/** Only rows on which something is under way cost a second statement. */
+async function operationsOf(
+  executor: Executor,
+  proof: Authorized<'namespace', 'read'> | Authorized<'namespace', 'list'>,
+  rows: readonly NamespaceRow[],
+): Promise<ReadonlyMap<string, string>> {
+  return openOperations(
+    executor,
+    proof,
+    rows.filter((row) => settledState(row.state) !== row.state).map((row) => row.id),
+  )
+}
+
+function beingDeleted(row: NamespaceRow): AppError {
+  return new AppError('precondition', `namespace ${JSON.stringify(row.id)} is being deleted`)
+}
+
+function deletionProtected(row: NamespaceRow): AppError {
+  return new AppError(
+    'precondition',
+    `namespace ${JSON.stringify(row.id)} has delete protection: turn off spec.lifecycle.enable_delete_protection first`,
+  )
+}

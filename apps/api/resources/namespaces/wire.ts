@@ -1,0 +1,196 @@
+import { type AppError, invalid, invalidField, type Problem } from '#libs/base'
+import { cloud, type temporal, toTimestamp } from '#libs/cloud-api'
+import type { CertificateFilter } from '#libs/domain/edges'
+import type { CodecServer, MtlsAuth, NamespaceSpec, NamespaceState } from '#libs/domain/namespaces'
+import type { NamespaceRow } from '#libs/store/namespaces'
+import type { HandlersOf } from '../operations/wire.ts'
+import { type EndpointNames, endpointsOf } from './endpoints.ts'
+import { refusedFeatures } from './refused-features.ts'
+
+export type NamespaceHandlers = HandlersOf<
+  'CreateNamespace' | 'GetNamespaces' | 'GetNamespace' | 'UpdateNamespace' | 'DeleteNamespace'
+>
+
+type WireSpec = temporal.api.cloud.namespace.v1.INamespaceSpec
+type WireNamespace = temporal.api.cloud.namespace.v1.INamespace
+type WireMtls = temporal.api.cloud.namespace.v1.IMtlsAuthSpec
+type WireCodec = temporal.api.cloud.namespace.v1.ICodecServerSpec
+
+const { ResourceState } = cloud.resource.v1
+const { NamespaceRegionStatus, Replica } = cloud.namespace.v1
+
+/**
+ * What a request asks for. Absent parts mean "off" or "none", except the regions, which stay those of `current`: clients
+ * leave them out of updates.
+ * @throws AppError `invalid` for what cannot be read, and for what this product does not do: nothing is dropped silently.
+ */
+export function specFromWire(wire: WireSpec | null | undefined, current?: NamespaceSpec): NamespaceSpec {
+  if (wire === null || wire === undefined) throw invalidField('spec', 'must be given')
+  const problems: Problem[] = refusedFeatures(wire)
+  const regions = regionsFromWire(wire, problems)
+  const mtlsAuth = mtlsFromWire(wire.mtlsAuth ?? {}, problems)
+  const codecServer = codecFromWire(wire.codecServer)
+  if (problems.length > 0) throw invalid(problems)
+  return {
+    name: wire.name ?? '',
+    regions: regions.length === 0 && current !== undefined ? current.regions : regions,
+    retentionDays: wire.retentionDays ?? 0,
+    mtlsAuth,
+    apiKeyAuth: { enabled: wire.apiKeyAuth?.enabled ?? false },
+    ...(codecServer === undefined ? {} : { codecServer }),
+    deletionProtected: wire.lifecycle?.enableDeleteProtection ?? false,
+  }
+}
+
+function regionsFromWire(wire: WireSpec, problems: Problem[]): readonly string[] {
+  const regions = wire.regions ?? []
+  const replicas = (wire.replicas ?? []).map((replica) => replica.region ?? '')
+  if (regions.length > 0 && replicas.length > 0 && regions.join('\n') !== replicas.join('\n')) {
+    problems.push({ field: 'spec.replicas', message: 'differs from spec.regions: give one of them' })
+  }
+  return replicas.length > 0 ? replicas : regions
+}
+
+function mtlsFromWire(wire: WireMtls, problems: Problem[]): MtlsAuth {
+  return {
+    enabled: wire.enabled ?? false,
+    acceptedClientCa: caFromWire(wire, problems),
+    certificateFilters: (wire.certificateFilters ?? []).map(
+      (filter): CertificateFilter => ({
+        commonName: filter.commonName ?? '',
+        organization: filter.organization ?? '',
+        organizationalUnit: filter.organizationalUnit ?? '',
+        subjectAlternativeName: filter.subjectAlternativeName ?? '',
+      }),
+    ),
+  }
+}
+
+const base64 = /^[A-Za-z0-9+/_-]*={0,2}$/
+
+/** Clients compare bytes: what is kept as text must come back as the very same bytes. */
+function caFromWire(wire: WireMtls, problems: Problem[]): string {
+  const bytes = Buffer.from(wire.acceptedClientCa ?? [])
+  const old = (wire.acceptedClientCaDeprecated ?? '').replace(/\s/g, '')
+  const field = old !== '' && bytes.length === 0 ? 'accepted_client_ca_deprecated' : 'accepted_client_ca'
+  const report = (message: string) => {
+    problems.push({ field: `spec.mtls_auth.${field}`, message })
+    return ''
+  }
+  if (!base64.test(old)) return report('is not base64')
+  const oldBytes = Buffer.from(old, 'base64')
+  if (bytes.length > 0 && oldBytes.length > 0 && !bytes.equals(oldBytes)) {
+    return report('differs from accepted_client_ca_deprecated: give one of them')
+  }
+  const given = bytes.length > 0 ? bytes : oldBytes
+  const text = given.toString('utf8')
+  return Buffer.from(text, 'utf8').equals(given) && !text.includes('\0') ? text : report('is not PEM text')
+}
+
+/** An empty message is as good as none: some clients send it so. */
+function codecFromWire(wire: WireCodec | null | undefined): CodecServer | undefined {
+  if (wire === null || wire === undefined) return undefined
+  const { message, link } = wire.customErrorMessage?.default ?? {}
+  const custom = { message: message ?? '', link: link ?? '' }
+  const hasCustom = custom.message !== '' || custom.link !== ''
+  const codec = {
+    endpoint: wire.endpoint ?? '',
+    passAccessToken: wire.passAccessToken ?? false,
+    includeCrossOriginCredentials: wire.includeCrossOriginCredentials ?? false,
+    ...(hasCustom ? { customErrorMessage: custom } : {}),
+  }
+  const isEmpty = codec.endpoint === '' && !codec.passAccessToken && !codec.includeCrossOriginCredentials && !hasCustom
+  return isEmpty ? undefined : codec
+}
+
+const states: Readonly<Record<NamespaceState, { readonly state: number; readonly text: string }>> = {
+  activating: { state: ResourceState.RESOURCE_STATE_ACTIVATING, text: 'activating' },
+  activation_failed: { state: ResourceState.RESOURCE_STATE_ACTIVATION_FAILED, text: 'activationfailed' },
+  active: { state: ResourceState.RESOURCE_STATE_ACTIVE, text: 'active' },
+  updating: { state: ResourceState.RESOURCE_STATE_UPDATING, text: 'updating' },
+  update_failed: { state: ResourceState.RESOURCE_STATE_UPDATE_FAILED, text: 'updatefailed' },
+  deleting: { state: ResourceState.RESOURCE_STATE_DELETING, text: 'deleting' },
+  delete_failed: { state: ResourceState.RESOURCE_STATE_DELETE_FAILED, text: 'deletefailed' },
+  deleted: { state: ResourceState.RESOURCE_STATE_DELETED, text: 'deleted' },
+}
+
+const regionStates = {
+  adding: { state: NamespaceRegionStatus.State.STATE_ADDING, replica: Replica.ReplicaState.REPLICA_STATE_ADDING },
+  active: { state: NamespaceRegionStatus.State.STATE_ACTIVE, replica: Replica.ReplicaState.REPLICA_STATE_ACTIVE },
+  removing: { state: NamespaceRegionStatus.State.STATE_REMOVING, replica: Replica.ReplicaState.REPLICA_STATE_REMOVING },
+  failed: { state: NamespaceRegionStatus.State.STATE_FAILED, replica: Replica.ReplicaState.REPLICA_STATE_FAILED },
+} as const
+
+const regionStateOf: Readonly<Record<NamespaceState, keyof typeof regionStates>> = {
+  activating: 'adding',
+  activation_failed: 'failed',
+  active: 'active',
+  updating: 'active',
+  update_failed: 'active',
+  deleting: 'removing',
+  delete_failed: 'failed',
+  deleted: 'removing',
+}
+
+/** @param operationId of what is under way; empty when nothing is. */
+export function namespaceToWire(row: NamespaceRow, operationId: string, names: EndpointNames): WireNamespace {
+  const { state, text } = states[row.state]
+  const regionText = regionStateOf[row.state]
+  const region = regionStates[regionText]
+  const { regions } = row.spec
+  return {
+    namespace: row.id,
+    resourceVersion: String(row.resource_version),
+    spec: specToWire(row.spec),
+    state,
+    stateDeprecated: text,
+    asyncOperationId: operationId,
+    endpoints: endpointsOf(row.id, row.spec, names),
+    activeRegion: row.region,
+    createdTime: toTimestamp(row.created_at),
+    ...(row.updated_at === null ? {} : { lastModifiedTime: toTimestamp(row.updated_at) }),
+    regionStatus: Object.fromEntries(
+      regions.map((id) => [id, { state: region.state, stateDeprecated: regionText, asyncOperationId: operationId }]),
+    ),
+    tags: row.tags,
+    replicas: regions.map((id) => ({ id, region: id, isPrimary: id === row.region, state: region.replica })),
+  }
+}
+
+/** `api_key_auth` is always there; capacity and fairness never are, since nobody has set them. */
+function specToWire(spec: NamespaceSpec): WireSpec {
+  const { mtlsAuth, codecServer } = spec
+  const ca = Buffer.from(mtlsAuth.acceptedClientCa, 'utf8')
+  return {
+    name: spec.name,
+    regions: [...spec.regions],
+    replicas: spec.regions.map((region) => ({ region })),
+    retentionDays: spec.retentionDays,
+    mtlsAuth: {
+      enabled: mtlsAuth.enabled,
+      acceptedClientCa: ca,
+      acceptedClientCaDeprecated: ca.toString('base64'),
+      certificateFilters: mtlsAuth.certificateFilters.map((filter) => ({ ...filter })),
+    },
+    apiKeyAuth: { enabled: spec.apiKeyAuth.enabled },
+    ...(codecServer === undefined ? {} : { codecServer: codecToWire(codecServer) }),
+    lifecycle: { enableDeleteProtection: spec.deletionProtected },
+  }
+}
+
+function codecToWire({ customErrorMessage, ...codec }: CodecServer): WireCodec {
+  if (customErrorMessage === undefined) return codec
+  return { ...codec, customErrorMessage: { default: { ...customErrorMessage } } }
+}
+
+/** Tags as the contract's map holds them. */
+export function tagsFromWire(
+  tags: Readonly<Record<string, string>> | null | undefined,
+): Readonly<Record<string, string>> {
+  return { ...tags }
+}
+
+/** A message that names the CA's field, for what `#libs/pki` found wrong. */
+export function caProblems(problems: readonly string[]): AppError {
+  return invalid(problems.map((message) => ({ field: 'spec.mtls_auth.accepted_client_ca', message })))
+}

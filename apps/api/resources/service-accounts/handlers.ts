@@ -1,0 +1,152 @@
+import { authorize, type NamespacePermission } from '#libs/authz'
+import { type Clock, invalid } from '#libs/base'
+import {
+  type ServiceAccountSpec,
+  validateServiceAccountSpec,
+  validateServiceAccountUpdate,
+} from '#libs/domain/service-accounts'
+import { type Database, staleVersion } from '#libs/store'
+import { grantsOf, replaceGrants } from '#libs/store/namespaces'
+import {
+  createServiceAccount,
+  deleteServiceAccount,
+  getServiceAccount,
+  listServiceAccounts,
+  type ServiceAccountFields,
+  updateServiceAccount,
+} from '#libs/store/service-accounts'
+import { type Member, memberOf } from '../../auth/member.ts'
+import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
+import { mutate, requiredVersion } from '../operations/mutation.ts'
+import { operationToWire } from '../operations/wire.ts'
+import {
+  type ServiceAccountHandlers,
+  serviceAccountSpecFromWire,
+  serviceAccountSpecOf,
+  serviceAccountToWire,
+} from './wire.ts'
+
+export interface ServiceAccountDeps {
+  readonly database: Database
+  readonly clock: Clock
+  readonly pageTokens: PageTokens
+}
+
+export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccountHandlers {
+  const { database, pageTokens } = deps
+  return {
+    async CreateServiceAccount({ claims }, request) {
+      const member = memberOf(claims)
+      const { tenantId } = member
+      const spec = serviceAccountSpecFromWire(request.spec)
+      const proof = authorizeCreation(member, spec)
+      authorizeRole(member, spec)
+      const { operation } = await mutate(deps, { rpc: 'CreateServiceAccount', request, member }, async (trx) => {
+        const problems = validateServiceAccountSpec(spec, tenantId)
+        if (problems.length > 0) throw invalid(problems)
+        const row = await createServiceAccount(trx, proof, fieldsOf(spec))
+        await replaceGrants(trx, tenantId, row.id, grantsIn(spec))
+        return settled(row.id, row.resource_version)
+      })
+      return { serviceAccountId: operation.resource_id, asyncOperation: operationToWire(operation) }
+    },
+
+    async GetServiceAccounts({ claims }, request) {
+      const { tenantId } = memberOf(claims)
+      const proof = authorize(claims, 'service_account', 'list', { tenantId })
+      const scope = { tenantId, rpc: 'GetServiceAccounts', filter: {} }
+      const page = pageTokens.read(scope, request)
+      return database.ofTenant(tenantId, async (executor) => {
+        const rows = await listServiceAccounts(executor, proof, { after: page.after, limit: page.size + 1 })
+        const { items, next } = pageOf(page, rows, (row) => row.id)
+        const ids = items.map((row) => row.id)
+        const grants = await grantsOf(executor, proof, ids)
+        return {
+          serviceAccount: items.map((row) => serviceAccountToWire(row, grants.get(row.id) ?? new Map())),
+          nextPageToken: next === undefined ? '' : pageTokens.write(scope, next),
+        }
+      })
+    },
+
+    async GetServiceAccount({ claims }, request) {
+      const { tenantId } = memberOf(claims)
+      const serviceAccountId = request.serviceAccountId ?? ''
+      const proof = authorize(claims, 'service_account', 'read', { tenantId, serviceAccountId })
+      return database.ofTenant(tenantId, async (executor) => {
+        const row = await getServiceAccount(executor, proof)
+        const grants = await grantsOf(executor, proof, [row.id])
+        return { serviceAccount: serviceAccountToWire(row, grants.get(row.id) ?? new Map()) }
+      })
+    },
+
+    async UpdateServiceAccount({ claims }, request) {
+      const member = memberOf(claims)
+      const { tenantId } = member
+      const target = { tenantId, serviceAccountId: request.serviceAccountId ?? '' }
+      const proof = authorize(claims, 'service_account', 'update', target)
+      const readProof = authorize(claims, 'service_account', 'read', target)
+      const version = requiredVersion(request)
+      const spec = serviceAccountSpecFromWire(request.spec)
+      authorizeRole(member, spec)
+      const { operation } = await mutate(deps, { rpc: 'UpdateServiceAccount', request, member }, async (trx) => {
+        const present = await getServiceAccount(trx, proof)
+        if (String(present.resource_version) !== version) {
+          throw staleVersion('service account', version, present.resource_version)
+        }
+        const grants = await grantsOf(trx, readProof, [present.id])
+        const current = serviceAccountSpecOf(present, grants.get(present.id) ?? new Map())
+        const problems = validateServiceAccountUpdate(current, spec, tenantId)
+        if (problems.length > 0) throw invalid(problems)
+        const row = await updateServiceAccount(trx, proof, fieldsOf(spec), version)
+        await replaceGrants(trx, tenantId, row.id, grantsIn(spec))
+        return settled(row.id, row.resource_version)
+      })
+      return { asyncOperation: operationToWire(operation) }
+    },
+
+    async DeleteServiceAccount({ claims }, request) {
+      const member = memberOf(claims)
+      const serviceAccountId = request.serviceAccountId ?? ''
+      const proof = authorize(claims, 'service_account', 'delete', { tenantId: member.tenantId, serviceAccountId })
+      const version = requiredVersion(request)
+      const { operation } = await mutate(deps, { rpc: 'DeleteServiceAccount', request, member }, async (trx) => {
+        await deleteServiceAccount(trx, proof, version)
+        return settled(serviceAccountId, Number(version))
+      })
+      return { asyncOperation: operationToWire(operation) }
+    },
+  }
+}
+
+/** Whoever administers a namespace may make accounts for it alone. */
+function authorizeCreation(member: Member, { namespaceScopedAccess: scoped }: ServiceAccountSpec) {
+  const { tenantId } = member
+  if (scoped === undefined) return authorize(member, 'account', 'create_service_account', { tenantId })
+  return authorize(member, 'namespace', 'create_service_account', { tenantId, namespaceId: scoped.namespaceId })
+}
+
+/** An admin who could make an owner would be one. */
+function authorizeRole(member: Member, { access }: ServiceAccountSpec): void {
+  if (access?.accountRole === 'owner') authorize(member, 'account', 'grant_owner', { tenantId: member.tenantId })
+}
+
+function fieldsOf({ name, description, access, namespaceScopedAccess }: ServiceAccountSpec): ServiceAccountFields {
+  return {
+    name,
+    description,
+    accountRole: access?.accountRole ?? 'none',
+    scopedNamespaceId: namespaceScopedAccess?.namespaceId ?? null,
+  }
+}
+
+function grantsIn({
+  access,
+  namespaceScopedAccess: scoped,
+}: ServiceAccountSpec): ReadonlyMap<string, NamespacePermission> {
+  if (scoped !== undefined) return new Map([[scoped.namespaceId, scoped.permission]])
+  return new Map(Object.entries(access?.namespaceAccesses ?? {}))
+}
+
+function settled(id: string, generation: number) {
+  return { subject: { kind: 'service_account', id, generation }, settled: true }
+}

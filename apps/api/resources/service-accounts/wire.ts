@@ -1,0 +1,69 @@
+import type { NamespacePermission } from '#libs/authz'
+import { invalid, invalidField, type Problem } from '#libs/base'
+import { cloud, type temporal, toTimestamp } from '#libs/cloud-api'
+import type { ServiceAccountSpec } from '#libs/domain/service-accounts'
+import { accountRoles } from '#libs/domain/users'
+import type { ServiceAccountRow } from '#libs/store/service-accounts'
+import { accessFromWire, accessToWire, permissionFromWire, permissionToWire } from '../identity/wire.ts'
+import type { HandlersOf } from '../operations/wire.ts'
+
+export type ServiceAccountHandlers = HandlersOf<
+  'CreateServiceAccount' | 'GetServiceAccounts' | 'GetServiceAccount' | 'UpdateServiceAccount' | 'DeleteServiceAccount'
+>
+
+type WireSpec = temporal.api.cloud.identity.v1.IServiceAccountSpec
+
+type Grants = ReadonlyMap<string, NamespacePermission>
+
+/** @throws AppError `invalid` */
+export function serviceAccountSpecFromWire(wire: WireSpec | null | undefined): ServiceAccountSpec {
+  if (wire === null || wire === undefined) throw invalidField('spec', 'must be given')
+  const problems: Problem[] = []
+  const scoped = wire.namespaceScopedAccess ?? undefined
+  const namespaceScopedAccess = scoped && {
+    namespaceId: scoped.namespace ?? '',
+    permission: permissionFromWire(scoped.access, 'spec.namespace_scoped_access.access', problems),
+  }
+  if (problems.length > 0) throw invalid(problems)
+  const access = wire.access ?? undefined
+  return {
+    name: wire.name ?? '',
+    description: wire.description ?? '',
+    ...(access === undefined ? {} : { access: accessFromWire(access, 'spec.access') }),
+    ...(namespaceScopedAccess === undefined ? {} : { namespaceScopedAccess }),
+  }
+}
+
+/** The spec of a row and its grants, as an update is compared with. */
+export function serviceAccountSpecOf(row: ServiceAccountRow, grants: Grants): ServiceAccountSpec {
+  const { name, description, scoped_namespace_id: namespaceId } = row
+  if (namespaceId !== null) {
+    return { name, description, namespaceScopedAccess: { namespaceId, permission: grants.get(namespaceId) ?? 'read' } }
+  }
+  const accountRole = accountRoles.find((role) => role === row.account_role)
+  if (accountRole === undefined) throw new Error(`service account ${row.id} has the role ${row.account_role}`)
+  return { name, description, access: { accountRole, namespaceAccesses: Object.fromEntries(grants) } }
+}
+
+export function serviceAccountToWire(
+  row: ServiceAccountRow,
+  grants: Grants,
+): temporal.api.cloud.identity.v1.IServiceAccount {
+  const { scoped_namespace_id: namespace } = row
+  return {
+    id: row.id,
+    resourceVersion: String(row.resource_version),
+    spec: {
+      name: row.name,
+      description: row.description,
+      // Clients want one of the two to be there, and the other one not.
+      ...(namespace === null
+        ? { access: accessToWire(row.account_role, grants) }
+        : { namespaceScopedAccess: { namespace, access: permissionToWire(grants.get(namespace) ?? 'read') } }),
+    },
+    state: cloud.resource.v1.ResourceState.RESOURCE_STATE_ACTIVE,
+    stateDeprecated: 'active',
+    createdTime: toTimestamp(row.created_at),
+    ...(row.updated_at === null ? {} : { lastModifiedTime: toTimestamp(row.updated_at) }),
+  }
+}
