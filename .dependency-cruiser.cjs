@@ -117,7 +117,14 @@ module.exports = {
       'sql-in-its-place',
       {
         path: '^(apps|libs)/',
-        pathNot: ['^libs/(store|jobs)/', '^apps/provisioner/cells/databases[.]ts$', '^apps/aqueduct/postgres/', test],
+        pathNot: [
+          '^libs/(store|jobs)/',
+          '^apps/provisioner/cells/databases[.]ts$',
+          // Hands the pool to the queue.
+          '^apps/provisioner/worker[.]ts$',
+          '^apps/aqueduct/postgres/',
+          test,
+        ],
       },
       { path: 'node_modules/(@types/)?(pg|kysely)/' },
       'All SQL of the product stands in libs/store and libs/jobs; cells have databases of their own.',

@@ -10,6 +10,7 @@ const listeners = {
   operator: 'AQUEDUCT_OPERATOR_PORT',
   discovery: 'AQUEDUCT_DISCOVERY_PORT',
   provisioner: 'AQUEDUCT_PROVISIONER_PORT',
+  edge: 'AQUEDUCT_EDGE_HEALTH_PORT',
 } as const
 
 export type Ports = Readonly<Record<keyof typeof listeners, number>>
@@ -22,7 +23,9 @@ export interface Addresses {
   readonly grpcTls: string
   readonly operator: string
   readonly discovery: string
+  /** Health and metrics, as the next. */
   readonly provisioner: string
+  readonly edge: string
 }
 
 /**
@@ -65,6 +68,7 @@ export function addressesOf(ports: Ports): Addresses {
     operator: `https://${host}:${ports.operator}`,
     discovery: `https://${host}:${ports.discovery}`,
     provisioner: `http://${host}:${ports.provisioner}`,
+    edge: `http://${host}:${ports.edge}`,
   }
 }
 

@@ -229,5 +229,6 @@ function portsOf(settings: Settings): Ports {
     operator: settings.operatorPort,
     discovery: settings.discoveryPort,
     provisioner: settings.provisionerPort,
+    edge: settings.edgeHealthPort,
   }
 }

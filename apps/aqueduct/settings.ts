@@ -48,6 +48,7 @@ function knobs(environment: Environment) {
       'where nodes fetch the configuration of their edge',
     ),
     provisionerPort: setting('AQUEDUCT_PROVISIONER_PORT', '7096', port, 'health and metrics of the provisioner'),
+    edgeHealthPort: setting('AQUEDUCT_EDGE_HEALTH_PORT', '7097', port, 'health and metrics of the edge'),
     databaseUrl: setting(
       'DATABASE_URL',
       '',
