@@ -152,14 +152,16 @@ export class Part {
 
   #heard(line: string): void {
     this.#tail.push(line)
-    if (this.#tail.length > 12) this.#tail.shift()
+    if (this.#tail.length > 60) this.#tail.shift()
     this.#errors.take(this.name, line)
   }
 
   #crashed(how: string, ranMs: number): void {
     this.#failures = ranMs > wellMs ? 1 : this.#failures + 1
     if (!this.#wasReady && this.#failures >= startAttempts) {
-      this.#firstReady.reject(new Error(`${this.name} does not start (${how}):\n    ${this.#tail.join('\n    ')}`))
+      this.#firstReady.reject(
+        new Error(`${this.name} does not start (${how}):\n    ${lastWords(this.#tail).join('\n    ')}`),
+      )
       return
     }
     const delayMs = backoffMs(this.#failures, backoff)
@@ -168,4 +170,10 @@ export class Part {
     )
     this.#restart = setTimeout(() => this.#spawn(), delayMs)
   }
+}
+
+/** Node prints an error's message first and a long tail of its properties after it: the message is what counts. */
+function lastWords(lines: readonly string[]): readonly string[] {
+  const message = lines.findLastIndex((line) => /^\S*error\b.*: /i.test(line))
+  return message === -1 ? lines.slice(-12) : lines.slice(message, message + 12)
 }
