@@ -11,6 +11,8 @@ const bodyLimit = 1024 * 1024
 export const restServerOptions = {
   bodyLimit,
   logger: false,
+  // For the routes of ours that have a schema: what is wrong is said, never mended silently.
+  ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false, allErrors: true } },
   genReqId: (request) => acceptRequestId(request.headers['x-request-id']),
   // Milliseconds for a request to arrive whole: a slow sender holds no connection for longer.
   requestTimeout: 60_000,

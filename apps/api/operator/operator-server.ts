@@ -1,0 +1,102 @@
+import type { Server } from 'node:https'
+import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Clock } from '#libs/base'
+import type { Sealer } from '#libs/sealing'
+import type { Database } from '#libs/store'
+import type { Logger } from '#libs/telemetry'
+import type { Mailer } from '../mail/mailer.ts'
+import { openapi } from '../openapi/openapi.ts'
+import { pageTokens } from '../paging/page-tokens.ts'
+import { errors } from '../plugins/errors.ts'
+import { parseJsonBody } from '../plugins/json-body.ts'
+import { restServerOptions } from '../transport/rest-server-options.ts'
+import { auditLog } from './audit-log.ts'
+import { authenticateOperators } from './authenticate-operators.ts'
+import { certificateRoutes } from './certificates.ts'
+import { fleetRoutes } from './fleet.ts'
+import { operationRoutes } from './operations.ts'
+import type { OperatorContext } from './operator-context.ts'
+import { operatorDocument } from './operator-document.ts'
+import { tenantRoutes } from './tenants.ts'
+import { waitlistRoutes } from './waitlist.ts'
+
+export interface OperatorDeps {
+  /** Connected as `aqueduct_operator`. */
+  readonly database: Database
+  readonly sealer: Sealer
+  readonly mailer: Mailer
+  readonly logger: Logger
+  readonly clock: Clock
+  /** Where the public API stands, without a slash at the end: invitations link to it. */
+  readonly publicUrl: string
+  /** Of the product, for the OpenAPI document. */
+  readonly version: string
+  readonly tls: {
+    /** What the listener shows: leaf first, then intermediates. */
+    readonly certificatePem: string
+    readonly keyPem: string
+    /** The one CA whose client certificates get in. */
+    readonly operatorCaPem: string
+  }
+}
+
+/** Milliseconds for a TLS handshake. */
+const handshakeTimeout = 10_000
+
+/**
+ * The operator listener: HTTPS that only certificates of the operator CA get into, and of those only such as are known
+ * and not revoked. No side effects until `listen`. A renewed server certificate goes to `app.server.setSecureContext`.
+ */
+export async function buildOperator(deps: OperatorDeps): Promise<FastifyInstance<Server>> {
+  const { database, logger, tls } = deps
+  const app = fastify({
+    ...(restServerOptions as FastifyServerOptions<Server>),
+    https: {
+      cert: tls.certificatePem,
+      key: tls.keyPem,
+      ca: tls.operatorCaPem,
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout,
+    },
+  })
+  app.server.on('tlsClientError', (error, socket) => {
+    const { code } = error as NodeJS.ErrnoException
+    logger.info({ source: socket.remoteAddress, reason: code ?? error.message }, 'operator handshake refused')
+  })
+  await app.register(errors, { logger })
+  auditLog(app, logger)
+  authenticateOperators(app, database)
+  const context: OperatorContext = { ...deps, pages: pageTokens(deps.sealer) }
+
+  await app.register(openapi, { version: deps.version, contract: false })
+  await app.register(async (scope) => {
+    parseJsonBody(scope)
+    healthRoutes(scope, database)
+    await scope.register(
+      async (routes) => {
+        waitlistRoutes(routes, context)
+        tenantRoutes(routes, context)
+        certificateRoutes(routes, context)
+        fleetRoutes(routes, context)
+        operationRoutes(routes, context)
+        routes.get('/openapi.json', { schema: { hide: true } }, async () => operatorDocument(app.swagger()))
+      },
+      { prefix: '/operator/v1' },
+    )
+  })
+  return app
+}
+
+function healthRoutes(app: FastifyInstance, database: Database): void {
+  app.get('/healthz', { schema: { hide: true } }, async () => ({ status: 'ok' }))
+  app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
+    try {
+      await database.pool.query('select 1')
+      return { status: 'ok' }
+    } catch {
+      return reply.code(503).send({ status: 'the database does not answer' })
+    }
+  })
+}

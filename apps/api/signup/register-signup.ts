@@ -1,0 +1,80 @@
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance } from 'fastify'
+import { AppError, type Clock } from '#libs/base'
+import type { Database } from '#libs/store'
+import type { Logger } from '#libs/telemetry'
+import type { ApiKeyTokens } from '../auth/api-key-tokens.ts'
+import { parseJsonBody } from '../plugins/json-body.ts'
+import { acceptInvitationOf } from './accept-invitation.ts'
+import { invitationPage, invitationPageHeaders } from './invitation-page.ts'
+import { joinWaitlistAs } from './join-waitlist.ts'
+import { acceptanceSchema, applicationSchema } from './schemas.ts'
+
+export interface SignupDeps {
+  /** Connected as `aqueduct_signup`. */
+  readonly database: Database
+  /** Signs the first key of a new tenant. On another database pool than `database`, one of whose connections is held. */
+  readonly apiKeyTokens: ApiKeyTokens
+  readonly logger: Logger
+  readonly clock: Clock
+  /** Calls a minute from one address (one /64 of IPv6), over both routes; counted by each process for itself. */
+  readonly requestsPerMinute: number
+}
+
+/** Bytes: a use case has at most 2,000 characters. */
+const bodyLimit = 16 * 1024
+
+/**
+ * The way in for people who are nobody yet: `POST /v1/waitlist`, `POST /v1/invitations/accept`, and the page that an
+ * invitation's link opens. Register it on a server made with `restServerOptions`, with the `errors` plugin.
+ */
+export async function registerSignup(app: FastifyInstance, deps: SignupDeps): Promise<void> {
+  const { logger, requestsPerMinute } = deps
+  await app.register(async (scope) => {
+    parseJsonBody(scope)
+    await scope.register(rateLimit, {
+      max: requestsPerMinute,
+      timeWindow: 60_000,
+      errorResponseBuilder: (_request, { ttl }) => {
+        const retryAfterSeconds = Math.ceil(ttl / 1000)
+        const message = `too many requests from your address: try again in ${retryAfterSeconds} s`
+        return new AppError('exhausted', message, { context: { retryAfterSeconds } })
+      },
+    })
+
+    scope.post<{ Body: Parameters<typeof joinWaitlistAs>[1] }>(
+      '/v1/waitlist',
+      { bodyLimit, schema: applicationSchema },
+      async (request) => {
+        const answer = await joinWaitlistAs(deps, request.body)
+        logger.info({ requestId: request.id, source: request.ip, entryId: answer.id }, 'waitlist application')
+        return answer
+      },
+    )
+
+    scope.post<{ Body: { readonly token: string } }>(
+      '/v1/invitations/accept',
+      { bodyLimit, schema: acceptanceSchema },
+      async (request, reply) => {
+        const log = { requestId: request.id, source: request.ip }
+        try {
+          const { invitationId, answer } = await acceptInvitationOf(deps, request.body.token)
+          const { tenant, user, apiKey } = answer
+          logger.info(
+            { ...log, invitationId, tenantId: tenant.id, userId: user.id, keyId: apiKey.id },
+            'invitation accepted',
+          )
+          reply.header('cache-control', 'no-store')
+          return answer
+        } catch (thrown) {
+          if (thrown instanceof AppError) logger.info({ ...log, outcome: thrown.code }, 'invitation refused')
+          throw thrown
+        }
+      },
+    )
+
+    scope.get('/invitations', { schema: { hide: true }, config: { rateLimit: false } }, async (_request, reply) =>
+      reply.headers(invitationPageHeaders).send(invitationPage),
+    )
+  })
+}

@@ -1,0 +1,245 @@
+import { once } from 'node:events'
+import { request as httpsRequest, type RequestOptions } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { Writable } from 'node:stream'
+import { TLSSocket } from 'node:tls'
+import fastify, { type FastifyInstance } from 'fastify'
+import { pino } from 'pino'
+import { newId, systemClock } from '#libs/base'
+import { openAuthority, openSigningKey } from '#libs/keyring'
+import { type CertificateAuthority, describeCertificate, issueCertificate } from '#libs/pki'
+import { type Sealer, sealer } from '#libs/sealing'
+import { Database } from '#libs/store'
+import { recordCertificate } from '#libs/store/certificates'
+import type { Logger } from '#libs/telemetry'
+import { apiKeyTokens } from '../../../apps/api/auth/api-key-tokens.ts'
+import type { Mailer, MailMessage } from '../../../apps/api/mail/mailer.ts'
+import { buildOperator } from '../../../apps/api/operator/operator-server.ts'
+import { errors } from '../../../apps/api/plugins/errors.ts'
+import { registerSignup } from '../../../apps/api/signup/register-signup.ts'
+import { restServerOptions } from '../../../apps/api/transport/rest-server-options.ts'
+import { testMasterKey } from '../../harness/master-key.ts'
+import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts'
+
+/** A client certificate and its key, as a caller has them in files. */
+export interface Identity {
+  readonly cert: string
+  readonly key: string
+}
+
+export interface Call {
+  readonly method?: string
+  readonly identity?: Identity | undefined
+  /** An object is sent as JSON, a string as it is. */
+  readonly body?: object | string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly tls?: Pick<RequestOptions, 'maxVersion' | 'agent'>
+}
+
+export interface Answer {
+  readonly status: number
+  // biome-ignore lint/suspicious/noExplicitAny: what a server sends is what the test is about
+  readonly body: any
+  /** Whether the connection took up the TLS session of an earlier one. */
+  readonly resumed?: boolean
+}
+
+/** Both ways in, operator's and applicant's, on a database of their own; what they log and mail is kept here. */
+export class Listeners {
+  readonly sealer: Sealer = sealer(Buffer.from(testMasterKey))
+  readonly mails: MailMessage[] = []
+  mailer: Mailer = {
+    send: async (message) => {
+      this.mails.push(message)
+      return 'sent'
+    },
+  }
+  #logged = ''
+  readonly logger: Logger = pino(
+    { level: 'trace' },
+    new Writable({
+      write: (chunk, _encoding, done) => {
+        this.#logged += String(chunk)
+        done()
+      },
+    }),
+  )
+  readonly #closers: (() => Promise<unknown>)[] = []
+  #port = 0
+  #serverCa = ''
+  #database: Database | undefined
+  #testDatabase: TestDatabase | undefined
+  #signup: FastifyInstance | undefined
+  #admin: Identity | undefined
+
+  static async start(requestsPerMinute = 1000): Promise<Listeners> {
+    const listeners = new Listeners()
+    const testDatabase = await createTestDatabase()
+    listeners.#testDatabase = testDatabase
+    const open = (role: 'aqueduct_api' | 'aqueduct_signup' | 'aqueduct_operator' | 'aqueduct_provisioner') => {
+      const database = new Database({ url: testDatabase.roleUrl(role), poolSize: 4, applicationName: 'test' })
+      listeners.#closers.push(() => database.close())
+      return database
+    }
+    await openSigningKey(open('aqueduct_provisioner').all, listeners.sealer, { purpose: 'api_key' })
+    const database = open('aqueduct_operator')
+    listeners.#database = database
+    const serverCa = await openAuthority(database.all, listeners.sealer, { purpose: 'server' })
+    const operatorCa = await openAuthority(database.all, listeners.sealer, { purpose: 'operator' })
+    const served = await issueCertificate({
+      issuer: serverCa,
+      subject: { commonName: 'localhost' },
+      usage: 'server',
+      dnsNames: ['localhost'],
+      validityDays: 1,
+    })
+    listeners.#serverCa = serverCa.certificatePem
+    const common = { logger: listeners.logger, clock: systemClock }
+    const operator = await buildOperator({
+      ...common,
+      database,
+      sealer: listeners.sealer,
+      mailer: { send: (message) => listeners.mailer.send(message) },
+      publicUrl: 'https://aqueduct.example',
+      version: '0.0.0',
+      tls: { certificatePem: served.certificatePem, keyPem: served.keyPem, operatorCaPem: operatorCa.certificatePem },
+    })
+    await operator.listen({ host: '127.0.0.1', port: 0 })
+    listeners.#port = (operator.server.address() as AddressInfo).port
+    listeners.#closers.unshift(() => operator.close())
+
+    const signup = fastify(restServerOptions)
+    await signup.register(errors, { logger: listeners.logger })
+    const tokens = apiKeyTokens({ database: open('aqueduct_api'), sealer: listeners.sealer })
+    await registerSignup(signup, {
+      ...common,
+      database: open('aqueduct_signup'),
+      apiKeyTokens: tokens,
+      requestsPerMinute,
+    })
+    listeners.#signup = signup
+    listeners.#closers.unshift(() => signup.close())
+    listeners.#admin = await listeners.operator('ada')
+    return listeners
+  }
+
+  get logged(): string {
+    return this.#logged
+  }
+
+  get database(): Database {
+    if (this.#database === undefined) throw new Error('not started')
+    return this.#database
+  }
+
+  get adminUrl(): string {
+    return this.#testDatabase?.adminUrl ?? ''
+  }
+
+  /** An identity of the operator CA. `uris` and `record` make it a strange one. */
+  async operator(
+    name: string,
+    {
+      uris = [`aqueduct://operators/${name}`],
+      record = true,
+      issuer = undefined as CertificateAuthority | undefined,
+    } = {},
+  ): Promise<Identity & { readonly id: string }> {
+    const authority = await openAuthority(this.database.all, this.sealer, { purpose: 'operator' })
+    const made = await issueCertificate({
+      issuer: issuer ?? authority,
+      subject: { commonName: name },
+      usage: 'client',
+      uris,
+      validityDays: 1,
+    })
+    const id = newId('cert')
+    if (record) {
+      await recordCertificate(this.database.all, {
+        id,
+        authority_id: authority.id,
+        purpose: 'operator',
+        tenant_id: null,
+        namespace_id: null,
+        node_id: null,
+        common_name: name,
+        serial_number: made.serialNumber,
+        fingerprint: describeCertificate(made.certificatePem).fingerprintSha256,
+        certificate_pem: made.certificatePem,
+        key_sealed: null,
+        not_before: made.notBefore,
+        not_after: made.notAfter,
+        issued_by: 'test',
+        revoked_at: null,
+        revoked_by: null,
+      })
+    }
+    return { id, cert: made.certificatePem, key: made.keyPem }
+  }
+
+  /** Calls the operator listener over TLS; as the operator `ada` unless `identity` is given. */
+  async call(path: string, call: Call = {}): Promise<Answer> {
+    const { method = call.body === undefined ? 'GET' : 'POST', body } = call
+    const identity = 'identity' in call ? call.identity : this.#admin
+    const payload = typeof body === 'string' ? body : JSON.stringify(body)
+    const outgoing = httpsRequest({
+      host: '127.0.0.1',
+      port: this.#port,
+      servername: 'localhost',
+      path,
+      method,
+      ca: this.#serverCa,
+      agent: false,
+      ...call.tls,
+      ...(identity === undefined ? {} : { cert: identity.cert, key: identity.key }),
+      headers: { ...(payload === undefined ? {} : { 'content-type': 'application/json' }), ...call.headers },
+    })
+    outgoing.end(payload)
+    const [incoming] = await once(outgoing, 'response')
+    const chunks: Buffer[] = []
+    for await (const chunk of incoming) chunks.push(chunk)
+    const resumed = outgoing.socket instanceof TLSSocket && outgoing.socket.isSessionReused()
+    const text = Buffer.concat(chunks).toString('utf8')
+    return { status: incoming.statusCode, body: text.startsWith('{') ? JSON.parse(text) : text, resumed }
+  }
+
+  /** Calls the public listener as anybody. */
+  async anybody(path: string, body?: object | string): Promise<Answer> {
+    if (this.#signup === undefined) throw new Error('not started')
+    const answer = await this.#signup.inject({
+      url: path,
+      method: body === undefined ? 'GET' : 'POST',
+      ...(body === undefined ? {} : { payload: body, headers: { 'content-type': 'application/json' } }),
+    })
+    return { status: answer.statusCode, body: answer.body.startsWith('{') ? answer.json() : answer.body }
+  }
+
+  /** Applies, is approved, and answers with the token of the mail. */
+  async invite(email: string): Promise<{ readonly entryId: string; readonly token: string }> {
+    const applied = await this.anybody('/v1/waitlist', { email, company: 'Engines', useCase: 'long runs' })
+    const entryId: string = applied.body.id
+    await this.call(`/operator/v1/waitlist/${entryId}/approve`, { method: 'POST' })
+    return { entryId, token: this.lastToken() }
+  }
+
+  async tenant(email: string): Promise<{ readonly id: string; readonly apiKey: string }> {
+    const { token } = await this.invite(email)
+    const { body } = await this.anybody('/v1/invitations/accept', { token })
+    return { id: body.tenant.id, apiKey: body.apiKey.token }
+  }
+
+  lastToken(): string {
+    const token = /#token=(\S+)/.exec(this.mails.at(-1)?.text ?? '')?.[1]
+    if (token === undefined) throw new Error('no mail has a token')
+    return token
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers) await close()
+    await this.#testDatabase?.drop()
+  }
+}
