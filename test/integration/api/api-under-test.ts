@@ -1,0 +1,173 @@
+import { credentials, Client as GrpcClient, Metadata, type ServiceError } from '@grpc/grpc-js'
+import { type FastifyInstance, fastify } from 'fastify'
+import { runMigrations } from 'graphile-worker'
+import { Client } from 'pg'
+import type { Claims } from '#libs/authz'
+import { type Clock, newId } from '#libs/base'
+import { type RpcName, type RpcRequest, type RpcResponse, rpcNamed } from '#libs/cloud-api'
+import { openSigningKey } from '#libs/keyring'
+import { createCertificateAuthority } from '#libs/pki'
+import { sealer } from '#libs/sealing'
+import { Database } from '#libs/store'
+import { createLogger, Registry } from '#libs/telemetry'
+import { apiKeyTokens } from '../../../apps/api/auth/api-key-tokens.ts'
+import { createAuthenticator } from '../../../apps/api/auth/authenticator.ts'
+import { pageTokens } from '../../../apps/api/paging/page-tokens.ts'
+import { errors } from '../../../apps/api/plugins/errors.ts'
+import { createCloudHandlers } from '../../../apps/api/resources/cloud-handlers.ts'
+import { createDispatch } from '../../../apps/api/transport/dispatcher.ts'
+import { startGrpc } from '../../../apps/api/transport/grpc.ts'
+import { allowedMethods, rest } from '../../../apps/api/transport/rest.ts'
+import { restServerOptions } from '../../../apps/api/transport/rest-server-options.ts'
+import { testMasterKey } from '../../harness/master-key.ts'
+import { createTestDatabase } from '../../harness/postgres.ts'
+
+/** What a call came to: the HTTP status and the body, parsed. */
+export interface Answer {
+  readonly status: number
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into many shapes, and a wrong path fails the test.
+  readonly body: any
+}
+
+export interface Principal {
+  readonly id: string
+  readonly keyId: string
+  readonly token: string
+}
+
+export interface ApiUnderTest {
+  /** Connects the superuser. */
+  readonly admin: Client
+  readonly clock: Clock & { aheadMs: number }
+  /** A client CA, PEM. */
+  readonly ca: string
+  rest(token: string, method: 'GET' | 'POST' | 'DELETE', url: string, body?: object): Promise<Answer>
+  grpc<Name extends RpcName>(token: string, rpc: Name, request: RpcRequest<Name>): Promise<RpcResponse<Name>>
+  newTenant(id: string): Promise<Principal>
+  /** A user of a tenant with a key, both written straight into the tables. */
+  newUser(tenantId: string, accountRole: string): Promise<Principal>
+  close(): Promise<void>
+}
+
+/** Both transports over the real handlers and a database of their own, as the role aqueduct_api. */
+export async function startApi(): Promise<ApiUnderTest> {
+  const testDatabase = await createTestDatabase()
+  await runMigrations({ connectionString: testDatabase.roleUrl('aqueduct_provisioner') })
+  const admin = new Client({ connectionString: testDatabase.adminUrl })
+  await admin.connect()
+  const seal = sealer(Buffer.from(testMasterKey))
+  const maker = new Database({ url: testDatabase.adminUrl, poolSize: 1, applicationName: 'test' })
+  await openSigningKey(maker.all, seal, { purpose: 'api_key' })
+  await maker.close()
+  const database = new Database({ url: testDatabase.roleUrl('aqueduct_api'), poolSize: 10, applicationName: 'api' })
+  const clock = {
+    aheadMs: 0,
+    now() {
+      return new Date(Date.now() + this.aheadMs)
+    },
+  }
+  const tokens = apiKeyTokens({ database, sealer: seal })
+  const logger = createLogger('test', 'silent')
+  const dispatch = createDispatch<Claims>({
+    handlers: createCloudHandlers({
+      database,
+      clock,
+      tokens,
+      pageTokens: pageTokens(seal),
+      domain: 'example.test',
+      edgePort: 7233,
+      regions: [
+        { id: 'aws-us-east-1', driver: 'fake', location: 'N. Virginia', options: {} },
+        { id: 'gcp-europe-west1', driver: 'fake', location: 'Belgium', options: {} },
+      ],
+    }),
+    authenticate: createAuthenticator({ database, clock }),
+    principalOf: (claims) => ('principalId' in claims ? claims.principalId : ''),
+    logger,
+    registry: new Registry(),
+  })
+  const app = fastify(restServerOptions)
+  await app.register(errors, { logger, allowedMethods })
+  await app.register(rest, { dispatch })
+  const grpcServer = await startGrpc({ dispatch, listeners: [{ host: '127.0.0.1', port: 0 }] })
+  const grpcClient = new GrpcClient(`127.0.0.1:${grpcServer.ports[0]}`, credentials.createInsecure())
+
+  async function newUser(tenantId: string, accountRole: string): Promise<Principal> {
+    const [id, keyId] = [newId('usr'), newId('key')]
+    await admin.query('insert into users (id, tenant_id, email, account_role) values ($1, $2, $3, $4)', [
+      id,
+      tenantId,
+      `${id}@example.test`,
+      accountRole,
+    ])
+    const expiresAt = new Date(Date.now() + 3_600_000)
+    await admin.query(
+      `insert into api_keys (id, tenant_id, owner_kind, owner_id, display_name, expires_at)
+       values ($1, $2, 'user', $3, 'first', $4)`,
+      [keyId, tenantId, id, expiresAt],
+    )
+    return { id, keyId, token: await tokens.mint({ tenantId, principalId: id, keyId, expiresAt }) }
+  }
+
+  return {
+    admin,
+    clock,
+    ca: (await createCertificateAuthority({ commonName: 'test CA', validityDays: 10 })).certificatePem,
+    newUser,
+    rest: (token, method, url, body) => callRest(app, token, method, url, body),
+    grpc: (token, rpc, request) => callGrpc(grpcClient, token, rpc, request),
+    async newTenant(id) {
+      await admin.query('insert into tenants (id, name) values ($1, $1)', [id])
+      return newUser(id, 'owner')
+    },
+    async close() {
+      grpcClient.close()
+      await grpcServer.stop(1000)
+      await app.close()
+      await database.close()
+      await admin.end()
+      await testDatabase.drop()
+    },
+  }
+}
+
+async function callRest(
+  app: FastifyInstance,
+  token: string,
+  method: 'GET' | 'POST' | 'DELETE',
+  url: string,
+  body?: object,
+): Promise<Answer> {
+  const response = await app.inject({
+    method,
+    url,
+    headers: {
+      ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
+  })
+  return { status: response.statusCode, body: response.json() }
+}
+
+function callGrpc<Name extends RpcName>(
+  client: GrpcClient,
+  token: string,
+  rpc: Name,
+  request: RpcRequest<Name>,
+): Promise<RpcResponse<Name>> {
+  const { grpcPath, requestType, responseType } = rpcNamed(rpc)
+  const metadata = new Metadata()
+  if (token !== '') metadata.set('authorization', `Bearer ${token}`)
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest<object, object>(
+      grpcPath,
+      (message) => Buffer.from(requestType.encode(message).finish()),
+      (bytes) => responseType.decode(bytes),
+      request as object,
+      metadata,
+      (error: ServiceError | null, response?: object) =>
+        error === null ? resolve(response as RpcResponse<Name>) : reject(error),
+    )
+  })
+}
