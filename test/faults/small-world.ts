@@ -66,7 +66,7 @@ export class SmallWorld {
     const clock: Clock = { now: () => new Date(this.#now) }
     return {
       database: this.database,
-      sealer: sealer(testMasterKey),
+      sealer: sealer(Buffer.from(testMasterKey)),
       clock,
       logger: createLogger('small-world', 'silent'),
       outward: this.#outward,

@@ -52,3 +52,6 @@ grant delete on certificates to aqueduct_provisioner;
 
 grant select on tenants, users, service_accounts, api_keys, namespaces, namespace_grants, cells, nodes, signing_keys,
   certificates, certificate_authorities to aqueduct_edge;
+
+-- Each process asks at its start whether it fits the schema.
+grant select on schema_migrations to aqueduct_api, aqueduct_signup, aqueduct_operator, aqueduct_provisioner, aqueduct_edge;
