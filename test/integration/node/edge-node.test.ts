@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { importJWK, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { newId } from '#libs/base'
@@ -70,15 +72,19 @@ beforeAll(async () => {
     envoy,
     concurrency: 1,
   }
+  const began = performance.now()
   await cell.driver.create(cell.manifest(1, { edge }))
   client = new GrpcCellClient({
     target: cell.frontend,
     token: () => cellToken(cell.signingKey, ['temporal-system:admin']),
   })
-  await vi.waitFor(async () => expect(await cell.driver.get(cell.nodeId)).toMatchObject({ state: 'ready' }), {
+  const ready = { state: 'ready', detail: '' }
+  await vi.waitFor(async () => expect(await cell.driver.get(cell.nodeId)).toMatchObject(ready), {
     timeout: 25_000,
     interval: 20,
   })
+  await vi.waitFor(() => client.health(), { timeout: 20_000, interval: 20 })
+  console.info(`node with an edge ready in ${Math.round(performance.now() - began)} ms; ${await memory()}`)
 }, 60_000)
 
 afterAll(async () => {
@@ -131,6 +137,17 @@ describe('a node with an edge', () => {
     await answers(2)
   })
 })
+
+/** Resident memory of the node's processes. */
+async function memory(): Promise<string> {
+  const parts: string[] = []
+  for (const name of ['agent', 'temporal', 'envoy']) {
+    const file: unknown = JSON.parse(await readFile(join(cell.dir, 'run', `${name}.pid`), 'utf8'))
+    const status = await readFile(`/proc/${(file as { pid: number }).pid}/status`, 'utf8')
+    parts.push(`${name} ${Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) >> 10} MiB`)
+  }
+  return parts.join(', ')
+}
 
 const answers = (generation: number): Promise<void> =>
   vi.waitFor(async () => expect(await probeEdgeVersion(await target())).toEqual({ kind: 'answered', generation }), {
