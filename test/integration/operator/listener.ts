@@ -234,10 +234,6 @@ export class Listeners {
     return token
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
-
   async close(): Promise<void> {
     for (const close of this.#closers) await close()
     await this.#testDatabase?.drop()

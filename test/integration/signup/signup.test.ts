@@ -67,12 +67,16 @@ test('the page that an invitation opens runs its own script and no other', async
 })
 
 test('one address that asks too often is told to wait', async () => {
-  await using few = await Listeners.start(3)
-  const answers = []
-  for (const email of ['a@b.co', 'b@b.co', 'c@b.co', 'd@b.co']) {
-    answers.push(await few.anybody('/v1/waitlist', { ...application, email }))
+  const few = await Listeners.start(3)
+  try {
+    const answers = []
+    for (const email of ['a@b.co', 'b@b.co', 'c@b.co', 'd@b.co']) {
+      answers.push(await few.anybody('/v1/waitlist', { ...application, email }))
+    }
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429])
+    expect(answers[3]?.body).toMatchObject({ code: 8, message: expect.stringContaining('too many requests') })
+    expect((await few.anybody('/v1/invitations/accept', { token: 'aqinv_x' })).status).toBe(429)
+  } finally {
+    await few.close()
   }
-  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429])
-  expect(answers[3]?.body).toMatchObject({ code: 8, message: expect.stringContaining('too many requests') })
-  expect((await few.anybody('/v1/invitations/accept', { token: 'aqinv_x' })).status).toBe(429)
 })
