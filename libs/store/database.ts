@@ -40,6 +40,8 @@ export class Database {
       keepAlive: true,
     })
     this.#pool.on('error', (error) => options.onIdleError?.(error))
+    // While a client is out of the pool its errors are its own; whoever uses it sees them in the statement's answer.
+    this.#pool.on('connect', (client) => client.on('error', () => undefined))
     this.#everyTenant = new Kysely<Schema>({ dialect: new PostgresDialect({ pool: this.#pool }) })
   }
 
