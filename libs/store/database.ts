@@ -79,6 +79,8 @@ export class Database {
 
   async close(): Promise<void> {
     await this.#everyTenant.destroy()
+    // Kysely ends the pool only if it ever used it.
+    if (!this.#pool.ended) await this.#pool.end()
   }
 
   #bind(client: PoolClient): { readonly kysely: Kysely<Schema>; tenantId: string } {

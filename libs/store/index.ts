@@ -4,3 +4,4 @@ export { type MigrateOptions, migrate, NewerSchemaError } from './migration/migr
 export { type DatabaseRole, databaseRoles, roleUrl } from './migration/roles.ts'
 export { assertSchemaFits } from './migration/schema-guard.ts'
 export { staleVersion } from './stale-version.ts'
+export { isDatabaseUnavailable } from './unavailable.ts'

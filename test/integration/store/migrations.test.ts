@@ -1,6 +1,8 @@
+import { readFile, writeFile } from 'node:fs/promises'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { migrate, NewerSchemaError } from '#libs/store'
+import { describeSchema } from '../../harness/describe-schema.ts'
 import { testMasterKey } from '../../harness/master-key.ts'
 import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts'
 
@@ -14,6 +16,13 @@ beforeAll(async () => {
 afterAll(async () => {
   await client.end()
   await database.drop()
+})
+
+test('the migrations come to the golden schema', async () => {
+  const golden = new URL('../../../libs/store/schema.golden.txt', import.meta.url)
+  const actual = await describeSchema(client)
+  if (process.env.UPDATE_GOLDENS === '1') await writeFile(golden, actual)
+  expect(actual).toBe(await readFile(golden, 'utf8'))
 })
 
 test('migrating what is migrated changes nothing', async () => {
