@@ -23,7 +23,7 @@ export interface RunningProcess {
 }
 
 /** Stands in the environment of every process that belongs to the node in this folder, so that none is ever lost. */
-export function nodeMarker(dir: string): string {
+function nodeMarker(dir: string): string {
   return `AQUEDUCT_NODE_DIR=${dir}`
 }
 
@@ -74,7 +74,7 @@ export async function forget(dir: string, name: string): Promise<void> {
 }
 
 /** Processes of this node by that name that live, known by their environment: with or without a pid file. */
-export function leftovers(dir: string, name: string): readonly ProcessIdentity[] {
+function leftovers(dir: string, name: string): readonly ProcessIdentity[] {
   return findByEnvironment(nodeMarker(dir), `AQUEDUCT_PROCESS=${name}`)
 }
 

@@ -65,16 +65,6 @@ export async function dropCellDatabases(
   })
 }
 
-/** The schema versions of a cell's databases, as Temporal's tool counts them; undefined where there is none yet. */
-export async function cellSchemaVersions(
-  database: CellDatabase,
-): Promise<{ readonly temporal: string | undefined; readonly visibility: string | undefined }> {
-  return {
-    temporal: await schemaVersion(database, database.name),
-    visibility: await schemaVersion(database, database.visibilityName),
-  }
-}
-
 /** Runs `work` with a connection that holds the cell's lock: two provisioners must not make one database at once. */
 async function asAdmin(adminUrl: string, cellId: string, work: (client: Client) => Promise<void>): Promise<void> {
   const client = new Client({ connectionString: adminUrl })

@@ -26,7 +26,10 @@ export interface NodeInstance {
   readonly nodeId: string
   readonly cellId: string
   readonly address: string
-  /** Of the manifest that the node runs: differs from the row's after a change of intent, which is drift. */
+  /**
+   * Of the manifest that the node runs: differs from the row's after a change of intent, which is drift. −1 when nobody
+   * keeps to any manifest there: `create` mends that, and loses nothing that still runs.
+   */
   readonly generation: number
   readonly state: 'starting' | 'ready' | 'failed' | 'stopped'
   /** For a person: which process is not ready and where its log lies. */

@@ -96,6 +96,17 @@ describe.each([
     expect((await driver.list()).map((node) => node.nodeId)).not.toContain(nodeId)
   })
 
+  test('makes a deleted node again where it was, and gives its address to nobody else', async () => {
+    const [nodeId, later] = [newId('node'), newId('node')]
+    const address = await driver.reserveAddress(nodeId)
+    await driver.create(manifestOf(nodeId, address))
+    await driver.delete(nodeId)
+    await driver.create(manifestOf(nodeId, address))
+    await ready(nodeId)
+    expect(await other.reserveAddress(later)).not.toBe(address)
+    await Promise.all([driver.delete(nodeId), driver.delete(later)])
+  })
+
   test('takes up a later generation, and never an earlier one', async () => {
     const nodeId = newId('node')
     const address = await driver.reserveAddress(nodeId)

@@ -12,7 +12,7 @@ export interface CellClient {
   registerNamespace(namespace: NewCellNamespace): Promise<void>
   /** @throws CellError of kind `not_found` */
   describeNamespace(name: string): Promise<CellNamespace>
-  /** Every frontend acts on it after `namespaceRefreshMs`. @throws CellError of kind `not_found` */
+  /** Every frontend acts on it within two seconds (`system.namespaceCacheRefreshInterval`). @throws CellError of kind `not_found` */
   updateNamespace(name: string, change: CellNamespaceChange): Promise<void>
   /** The name is gone when this returns; the cell removes the data afterwards. @throws CellError of kind `not_found` */
   deleteNamespace(name: string): Promise<void>
@@ -24,9 +24,6 @@ export interface CellClient {
   addSearchAttributes(namespace: string, attributes: Readonly<Record<string, SearchAttributeType>>): Promise<void>
   close(): void
 }
-
-/** `system.namespaceCacheRefreshInterval` of our cells: an update is everywhere after this many milliseconds. */
-export const namespaceRefreshMs = 2_000
 
 export type SearchAttributeType = 'Text' | 'Keyword' | 'Int' | 'Double' | 'Bool' | 'Datetime' | 'KeywordList'
 

@@ -1,9 +1,9 @@
 import { systemActor } from '#libs/authz'
+import { nodePorts } from '#libs/domain/nodes'
 import { openSigningKey, type TokenSigner, tokenSigner } from '#libs/keyring'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
 import { listNodes } from '#libs/store/nodes'
-import { nodePorts } from '#libs/domain/nodes'
 import { type CellClient, CellError } from './cell-client.ts'
 import { GrpcCellClient } from './grpc-cell-client.ts'
 

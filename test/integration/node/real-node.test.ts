@@ -167,7 +167,8 @@ describe('a node', () => {
     const pid = await temporalPid()
     const agent: unknown = JSON.parse(await readFile(join(cell.dir, 'run/agent.pid'), 'utf8'))
     process.kill((agent as { pid: number }).pid, 'SIGKILL')
-    await vi.waitFor(async () => expect((await cell.driver.get(cell.nodeId)).state).toBe('stopped'), { interval: 10 })
+    const orphaned = { state: 'stopped', generation: -1 }
+    await vi.waitFor(async () => expect(await cell.driver.get(cell.nodeId)).toMatchObject(orphaned), { interval: 10 })
     await client.health()
     await cell.driver.create(cell.manifest(1))
     await ready()

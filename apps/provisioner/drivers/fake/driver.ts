@@ -96,6 +96,7 @@ export class FakeDriver implements NodeDriver {
         if (known.state === 'stopped') known.state = 'ready'
         return instance(known)
       }
+      this.#addresses.set(manifest.nodeId, manifest.address)
       if (this.#nodes.size >= this.#capacity) throw new DriverError('no_capacity', 'no machine is left')
       const node: FakeNode = {
         manifest,

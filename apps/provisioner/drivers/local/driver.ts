@@ -1,4 +1,5 @@
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { NodeManifest, NodeStatus } from '#libs/domain/nodes'
 import { acquireLock, isRunning, readPidFile, writeFileAtomic } from '#libs/processes'
@@ -55,7 +56,9 @@ export class LocalDriver implements NodeDriver {
   async create(manifest: NodeManifest): Promise<NodeInstance> {
     const { nodeId, cellId, address } = manifest
     checkNodeId(nodeId)
+    if (isIP(address) !== 4) throw new DriverError('denied', `${JSON.stringify(address)} is not an address`)
     return this.#locked(nodeId, async () => {
+      await this.#addresses.claim(nodeId, address)
       const dir = this.#dir(nodeId)
       await mkdir(dir, { recursive: true, mode: 0o700 })
       if ((await readRecord(dir)) === undefined) {
@@ -83,7 +86,8 @@ export class LocalDriver implements NodeDriver {
       nodeId: record.nodeId,
       cellId: record.cellId,
       address: record.address,
-      generation: status?.generation ?? -1,
+      // Without an agent nobody keeps to a manifest, whatever still runs: to create it again heals it, and adopts that.
+      generation: agentRuns ? (status?.generation ?? -1) : -1,
       ...summary(status, agentRuns, dir),
       createdAt: new Date(record.createdAt),
     }
