@@ -4,6 +4,7 @@ import { readJwks } from '#libs/keyring'
 import type { Database } from '#libs/store'
 import type { Principal } from '#libs/store/principals'
 import { getTenant } from '#libs/store/tenants'
+import { overDatabase } from '../plugins/over-database.ts'
 import type { Credentials } from '../transport/call-context.ts'
 import type { Member } from './member.ts'
 import { PrincipalLookup } from './principal-lookup.ts'
@@ -22,15 +23,16 @@ export type Authenticate = (credentials: Credentials) => Promise<Claims>
 export function createAuthenticator({ database, clock }: AuthenticatorDeps): Authenticate {
   const verifier = new TokenVerifier({ clock, readJwks: () => readJwks(database.all, { purpose: 'api_key' }) })
   const principals = new PrincipalLookup(database)
-  return async ({ authorization }) => {
-    const token = await verifier.verify(bearerToken(authorization))
-    const principal = await principals.find(token.tenantId, token.keyId)
-    // A revoked key, or one whose owner is gone; and, should a key ever change hands, one that speaks for another.
-    if (principal === undefined || principal.id !== token.principalId) throw verificationFails()
-    const member = claimsOf(principal)
-    if (principal.tenantState === 'suspended') throw await suspended(database, member)
-    return member
-  }
+  return ({ authorization }) =>
+    overDatabase(async () => {
+      const token = await verifier.verify(bearerToken(authorization))
+      const principal = await principals.find(token.tenantId, token.keyId)
+      // A revoked key, or one whose owner is gone; and, should a key ever change hands, one that speaks for another.
+      if (principal === undefined || principal.id !== token.principalId) throw verificationFails()
+      const member = claimsOf(principal)
+      if (principal.tenantState === 'suspended') throw await suspended(database, member)
+      return member
+    })
 }
 
 const bearer = /^bearer +(\S+) *$/i

@@ -1,11 +1,12 @@
 import { invalid, type Problem } from '#libs/base'
+import { overDatabase } from '../plugins/over-database.ts'
 import type { ApiHandlers } from './operations/wire.ts'
 
 type AnyHandler = (context: unknown, request: object) => Promise<object>
 
 /**
- * What every handler needs, whichever it is: texts that Postgres cannot hold are refused by name. Without this they
- * would surface as an error of the database, and look like ours.
+ * What every handler needs, whichever it is: texts that Postgres cannot hold are refused by name (they would surface as
+ * an error of the database, and look like ours), and an absent database is UNAVAILABLE.
  */
 export function guarded(handlers: ApiHandlers): ApiHandlers {
   const entries = Object.entries(handlers).map(([name, handler]) => {
@@ -15,7 +16,7 @@ export function guarded(handlers: ApiHandlers): ApiHandlers {
       const problems: Problem[] = []
       findNul(request, '', problems)
       if (problems.length > 0) throw invalid(problems)
-      return inner(context, request)
+      return overDatabase(() => inner(context, request))
     }
     return [name, outer]
   })

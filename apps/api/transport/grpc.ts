@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import {
+  experimental,
   Metadata,
   Server,
   ServerCredentials,
@@ -23,8 +24,16 @@ export interface GrpcListener {
   readonly host: string
   /** 0 for any. */
   readonly port: number
-  /** PEM. Without it the listener is plaintext (h2c). */
-  readonly tls?: { readonly key: string; readonly certificateChain: string }
+  /** Without it the listener is plaintext (h2c). */
+  readonly tls?: GrpcIdentity
+}
+
+/** What a TLS listener shows, PEM. */
+export interface GrpcIdentity {
+  readonly key: string
+  readonly certificateChain: string
+  /** Tells of a renewed pair; connections that are open keep the one they began with. */
+  readonly onChange?: (listener: (renewed: GrpcIdentity) => void) => void
 }
 
 export interface GrpcServer {
@@ -167,12 +176,7 @@ function credentialsOf(call: ServerUnaryCall<Buffer, Buffer>): Credentials {
 }
 
 function listen(server: Server, { host, port, tls }: GrpcListener): Promise<number> {
-  const credentials =
-    tls === undefined
-      ? ServerCredentials.createInsecure()
-      : ServerCredentials.createSsl(null, [
-          { private_key: Buffer.from(tls.key), cert_chain: Buffer.from(tls.certificateChain) },
-        ])
+  const credentials = tls === undefined ? ServerCredentials.createInsecure() : renewable(tls)
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, bound) => {
@@ -180,4 +184,24 @@ function listen(server: Server, { host, port, tls }: GrpcListener): Promise<numb
       else reject(new Error(`gRPC cannot listen on ${address}: ${error.message}`, { cause: error }))
     })
   })
+}
+
+/** Credentials whose certificate can be replaced while they serve. */
+function renewable(tls: GrpcIdentity): ServerCredentials {
+  const toUpdate = ({ certificateChain, key }: GrpcIdentity) => ({
+    certificate: Buffer.from(certificateChain),
+    privateKey: Buffer.from(key),
+  })
+  const provider: experimental.CertificateProvider = {
+    addIdentityCertificateListener: (listener) => {
+      tls.onChange?.((renewed) => listener(toUpdate(renewed)))
+      // Not at once: grpc-js notes who wants to know only after it has asked. No connection is taken before that.
+      queueMicrotask(() => listener(toUpdate(tls)))
+    },
+    removeIdentityCertificateListener: () => undefined,
+    addCaCertificateListener: () => undefined,
+    removeCaCertificateListener: () => undefined,
+  }
+  // grpc-js 1.14 takes the server's identity first, whatever its declaration calls the parameter (grpc.test.ts would see).
+  return experimental.createCertificateProviderServerCredentials(provider, null, false)
 }

@@ -1,0 +1,64 @@
+import type { Server } from 'node:https'
+import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import type { Claims } from '#libs/authz'
+import type { Logger, Registry } from '#libs/telemetry'
+import { createAuthenticator } from './auth/authenticator.ts'
+import { openapi } from './openapi/openapi.ts'
+import { errors } from './plugins/errors.ts'
+import { health } from './plugins/health.ts'
+import { type CloudHandlersDeps, createCloudHandlers } from './resources/cloud-handlers.ts'
+import { registerSignup, type SignupDeps } from './signup/register-signup.ts'
+import type { ServerIdentity } from './tls/server-identity.ts'
+import { createDispatch, type Dispatch } from './transport/dispatcher.ts'
+import { allowedMethods, rest } from './transport/rest.ts'
+import { restServerOptions } from './transport/rest-server-options.ts'
+
+export interface ApiDeps extends CloudHandlersDeps {
+  readonly logger: Logger
+  readonly registry: Registry
+  /** Of the product, for the OpenAPI document. */
+  readonly version: string
+  /** Rejects, with a reason, while calls cannot be answered. */
+  readonly ready: () => Promise<void>
+  readonly signup: Pick<SignupDeps, 'database' | 'apiKeyTokens' | 'requestsPerMinute'>
+  readonly identity: ServerIdentity
+}
+
+/** The public listeners, which share every part. Nothing listens yet. */
+export interface Api {
+  readonly http: FastifyInstance
+  readonly https: FastifyInstance<Server>
+  /** For the gRPC listeners. */
+  readonly dispatch: Dispatch
+}
+
+export async function buildApi(deps: ApiDeps): Promise<Api> {
+  const { logger, registry, identity, ready } = deps
+  const dispatch = createDispatch<Claims>({
+    handlers: createCloudHandlers(deps),
+    authenticate: createAuthenticator(deps),
+    principalOf: (claims) => ('principalId' in claims ? claims.principalId : claims.kind),
+    logger,
+    registry,
+  })
+  const http = fastify(restServerOptions)
+  const https = fastify({
+    ...(restServerOptions as FastifyServerOptions<Server>),
+    https: { cert: identity.certificateChain, key: identity.key, minVersion: 'TLSv1.2', handshakeTimeout: 10_000 },
+  })
+  identity.onChange(({ certificateChain, key }) => https.server.setSecureContext({ cert: certificateChain, key }))
+  await furnish(http, deps, dispatch)
+  await furnish(https as unknown as FastifyInstance, deps, dispatch)
+  // The plain listener stands on loopback: who gets there may see the metrics.
+  await http.register(health, { ready, registry })
+  await https.register(health, { ready })
+  return { http, https, dispatch }
+}
+
+async function furnish(app: FastifyInstance, deps: ApiDeps, dispatch: Dispatch): Promise<void> {
+  const { logger, clock, version, signup } = deps
+  await app.register(errors, { logger, allowedMethods })
+  await app.register(openapi, { version, contract: true })
+  await app.register(rest, { dispatch })
+  await registerSignup(app, { ...signup, logger, clock })
+}
