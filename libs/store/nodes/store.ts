@@ -36,7 +36,7 @@ export async function listNodes(
 
 export interface NodeRecord {
   readonly state?: NodeRow['state']
-  readonly address?: string
+  readonly address?: string | null
   readonly observed?: object | null
   readonly conditions?: Readonly<Record<string, unknown>>
   readonly failures?: number

@@ -73,7 +73,8 @@ async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, r
     case 'delete-node':
       await record({ observed: { kind: 'unknown' } })
       await deps.outward('delete-node', () => driver.delete(row.id))
-      await record({ observed: null })
+      // The driver has given its address back, and may have given it to another by the time that this one comes again.
+      await record({ observed: null, address: null })
       return again(0)
     default:
       await record({
