@@ -23,7 +23,8 @@ export async function startEnvoy(dir: string): Promise<TestEnvoy> {
   mkdirSync(join(dir, 'edge'), { recursive: true })
   const bootstrap = renderBootstrap({ nodeId: 'node-test', cellId: 'cell-test' }).replaceAll('{dir}', dir)
   writeFileSync(join(dir, edgeFiles.bootstrap), bootstrap)
-  const args = envoyArgs(2).map((arg) => arg.replaceAll('{dir}', dir))
+  // The keys are the test's: Envoy may say why it refuses a configuration.
+  const args = envoyArgs(2).map((arg) => (arg === 'config:error' ? 'config:warning' : arg.replaceAll('{dir}', dir)))
   const logPath = join(dir, 'envoy.log')
   let child = start(command, args, dir, logPath)
   const end = async (signal: NodeJS.Signals): Promise<void> => {

@@ -24,7 +24,7 @@ export function certificateFilterFilter(filters: readonly CertificateFilter[]): 
             {
               and_ids: {
                 ids: [
-                  certificate({ any_validated_client_certificate: {} }),
+                  certificate({ any_validated_client_certificate: true }),
                   without(internalHeaders.principal),
                   without(internalHeaders.probe),
                   { not_id: { or_ids: { ids: filters.map(filterPrincipal) } } },

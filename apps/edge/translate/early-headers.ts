@@ -1,5 +1,6 @@
 import { extension, type Proto } from './envoy.ts'
 import { internalHeaders } from './internal-headers.ts'
+import { escapePattern } from './text-pattern.ts'
 
 /**
  * Names that a client could deceive us or the frontend with: our own; Envoy's (retries, timeouts, who the client is);
@@ -20,6 +21,11 @@ const spoofable = {
   ],
 } as const
 
+const spoofablePattern = [
+  ...spoofable.prefixes.map((prefix) => `${escapePattern(prefix)}.*`),
+  ...spoofable.names.map(escapePattern),
+].join('|')
+
 /**
  * The first thing that happens to a request, before a route is chosen and any filter runs: spoofable headers go, and
  * the connection's own truths are written down for routes to match.
@@ -30,8 +36,8 @@ export function earlyHeaders(scope: string, clientCertificates: boolean): Proto 
     'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation',
     {
       mutations: [
-        ...spoofable.prefixes.map((prefix) => ({ remove_on_match: { key_matcher: { prefix, ignore_case: true } } })),
-        ...spoofable.names.map((remove) => ({ remove })),
+        // One pass over the headers, whose names are lower-case in HTTP/2.
+        { remove_on_match: { key_matcher: { safe_regex: { regex: spoofablePattern } } } },
         set(internalHeaders.scope, scope),
         ...(clientCertificates
           ? [

@@ -1,8 +1,22 @@
 import { type EdgeNamespace, edgeVersionPath, frontendCluster } from '#libs/domain/edges'
-import type { Proto } from './envoy.ts'
+import { extension, type Proto } from './envoy.ts'
 import { internalHeaders } from './internal-headers.ts'
 import { forwardedPath, probedPath, refusedPath } from './method-policy.ts'
 import { anyOf } from './text-pattern.ts'
+
+/** Only what surely did not begin is tried again, on another frontend if there is one. */
+const retryPolicy: Proto = {
+  retry_on: 'connect-failure,refused-stream',
+  num_retries: 2,
+  host_selection_retry_max_attempts: 3,
+  retry_host_predicate: [
+    extension(
+      'envoy.retry_host_predicates.previous_hosts',
+      'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
+      {},
+    ),
+  ],
+}
 
 const fingerprint = '[0-9a-f]{64}'
 
@@ -25,6 +39,7 @@ export function namespaceRoutes(namespace: EdgeNamespace, scope: string): Proto 
         {
           name: namespace.id,
           domains: [namespace.hostname],
+          retry_policy: retryPolicy,
           routes: [...probeRoutes(namespace), ...refusals(namespace), ...forwards(namespace)],
         },
         { name: 'other', domains: ['*'], routes: otherAuthority(namespace.hostname) },
@@ -148,20 +163,6 @@ function forward(match: Proto, token: string): Proto {
       cluster: frontendCluster,
       // A long poll ends when the frontend or the client ends it.
       timeout: '0s',
-      retry_policy: {
-        // Only what surely did not begin.
-        retry_on: 'connect-failure,refused-stream',
-        num_retries: 2,
-        host_selection_retry_max_attempts: 3,
-        retry_host_predicate: [
-          {
-            name: 'envoy.retry_host_predicates.previous_hosts',
-            typed_config: {
-              '@type': 'type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
-            },
-          },
-        ],
-      },
     },
     request_headers_to_add: [overwrite('authorization', `Bearer ${token}`)],
   }

@@ -59,9 +59,9 @@ export class EdgeCopy {
       const now = performance.now()
       for (const resource of this.#routes) this.#going.set(resource.name ?? '', { resource, at: now + lingerMs })
       for (const { name } of document.routes) this.#going.delete(name ?? '')
-      await this.#write('endpoints', document.version, document.endpoints)
+      await this.#write('endpoints', document.version, JSON.stringify(document.endpoints))
       await this.#writeRoutes(document, now)
-      await this.#write('listeners', document.version, this.#own(document.listeners))
+      await this.#write('listeners', document.version, this.#own(JSON.stringify(document.listeners)))
       this.#routes = document.routes
       if (this.#going.size === 0) return
       clearTimeout(this.#sweep)
@@ -81,7 +81,7 @@ export class EdgeCopy {
   async #writeRoutes(document: ReceivedEdge, now: number): Promise<void> {
     for (const [name, { at }] of this.#going) if (at <= now) this.#going.delete(name)
     const lingering = [...this.#going.values()].map(({ resource }) => resource)
-    await this.#write('routes', document.version, [...document.routes, ...lingering])
+    await this.#write('routes', document.version, JSON.stringify([...document.routes, ...lingering]))
   }
 
   async #inTurn(work: () => Promise<void>): Promise<void> {
@@ -91,21 +91,18 @@ export class EdgeCopy {
   }
 
   /** The listeners with this node's address and folder. */
-  #own(listeners: readonly Resource[]): readonly Resource[] {
+  #own(listeners: string): string {
     const { dir, address } = this.#options
-    const quote = (text: string): string => JSON.stringify(text).slice(1, -1)
-    const text = JSON.stringify(listeners)
-      .replaceAll('"{address}"', () => JSON.stringify(address))
-      .replaceAll('"{dir}/', () => `"${quote(dir)}/`)
-    return JSON.parse(text) as readonly Resource[]
+    const folder = JSON.stringify(`${dir}/`).slice(0, -1)
+    return listeners.replaceAll('"{address}"', () => JSON.stringify(address)).replaceAll('"{dir}/', () => folder)
   }
 
-  async #write(part: Part, version: string, resources: readonly Resource[]): Promise<void> {
-    const text = JSON.stringify(resources)
+  /** @param resources JSON text */
+  async #write(part: Part, version: string, resources: string): Promise<void> {
     // Envoy reads a file anew whatever changed: for a thousand chains that is a third of a second.
-    if (text === this.#written[part]) return
-    await writeFileAtomic(this.#path(part), response(version, text), { mode })
-    this.#written[part] = text
+    if (resources === this.#written[part]) return
+    await writeFileAtomic(this.#path(part), response(version, resources), { mode })
+    this.#written[part] = resources
   }
 
   #create(part: Part, resources: readonly Resource[]): void {

@@ -18,7 +18,7 @@ export interface FollowEdgeOptions {
 }
 
 const waitSeconds = 50
-const backoff = { initialMs: 200, maxMs: 5_000 }
+const backoff = { initialMs: 200, maxMs: 2_000 }
 
 /**
  * Keeps the node's copy of the edge's configuration up to date until `signal` aborts. The last good copy stays when the

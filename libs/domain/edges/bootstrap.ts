@@ -54,6 +54,10 @@ export function envoyArgs(concurrency: number): readonly string[] {
     '--disable-hot-restart',
     '--log-level',
     'warning',
+    // What Envoy says of a file that it cannot read is the file, with its keys and tokens. The statistic
+    // `listener_manager.lds.update_rejected` counts these, and the admin socket's `config_dump` says why without them.
+    '--component-log-level',
+    'config:error',
   ]
 }
 

@@ -1,6 +1,10 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import * as grpc from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { EdgeNamespace } from '#libs/domain/edges'
 import { type CertificateAuthority, createCertificateAuthority } from '#libs/pki'
+import { until } from '../../harness/until.ts'
 import type { Identity } from './edge-client.ts'
 import { clientIdentity, EdgeFixture, readToken, writeToken } from './edge-fixture.ts'
 
@@ -110,5 +114,69 @@ describe('who may not, and is told why', () => {
     expect(await edge.call(suspended, { token })).toMatchObject({
       message: 'the API key does not permit this namespace',
     })
+  })
+})
+
+describe('bundles and clients of other kinds', () => {
+  test('a root with an intermediate that the client presents, an intermediate alone, and two CAs at once', async () => {
+    const root = await createCertificateAuthority({ commonName: 'Root', validityDays: 30 })
+    const intermediate = await createCertificateAuthority({
+      commonName: 'Intermediate',
+      validityDays: 30,
+      issuer: root,
+    })
+    const leaf = await clientIdentity(intermediate)
+    const chained = { ...leaf, certificatePem: leaf.certificatePem + intermediate.certificatePem }
+    const trusting = (pem: string): EdgeNamespace => edge.namespace('bundle.t', { clientCa: { pem, filters: [] } })
+    const words = 'My CA, with a few words before it\n'
+
+    await edge.apply([trusting(words + root.certificatePem), keysOnly])
+    expect(await edge.call(trusting(''), { identity: chained })).toMatchObject({ grpcStatus: 0 })
+    await expect(edge.call(trusting(''), { identity: leaf })).rejects.toThrow()
+    await edge.apply([trusting(intermediate.certificatePem), keysOnly])
+    expect(await edge.call(trusting(''), { identity: leaf })).toMatchObject({ grpcStatus: 0 })
+    const other = await createCertificateAuthority({ commonName: 'Other', validityDays: 30 })
+    await edge.apply([trusting(other.certificatePem + intermediate.certificatePem), keysOnly])
+    expect(await edge.call(trusting(''), { identity: leaf })).toMatchObject({ grpcStatus: 0 })
+    expect(await edge.call(trusting(''), { identity: await clientIdentity(other) })).toMatchObject({ grpcStatus: 0 })
+  })
+
+  test('a cell without namespaces has an edge that is up and serves nobody', async () => {
+    await edge.apply([])
+    await until('nothing is served', () =>
+      edge.call(keysOnly).then(
+        () => false,
+        () => true,
+      ),
+    )
+    const socket = connect(edge.port, edge.address)
+    await once(socket, 'connect')
+    socket.destroy()
+    await edge.apply([keysOnly])
+  })
+
+  test('gRPC’s own client understands an answer and a refusal', async () => {
+    const target = `${edge.address}:${edge.port}`
+    const credentials = grpc.credentials.createSsl(Buffer.from(edge.serverCa.certificatePem))
+    const client = new grpc.Client(target, credentials, {
+      'grpc.ssl_target_name_override': keysOnly.hostname,
+      'grpc.default_authority': keysOnly.hostname,
+    })
+    const call = (metadata: grpc.Metadata): Promise<Buffer> =>
+      new Promise((resolve, reject) => {
+        const path = '/temporal.api.workflowservice.v1.WorkflowService/GetSystemInfo'
+        const same = (value: Buffer): Buffer => value
+        client.makeUnaryRequest(path, same, same, Buffer.alloc(0), metadata, (error, value) =>
+          error === null && value !== undefined ? resolve(value) : reject(error),
+        )
+      })
+    const metadata = new grpc.Metadata()
+    metadata.set('authorization', `Bearer ${await edge.apiKey()}`)
+    expect(JSON.parse((await call(metadata)).toString())).toMatchObject({ authorization: `Bearer ${writeToken}` })
+    await expect(call(new grpc.Metadata())).rejects.toMatchObject({
+      code: grpc.status.UNAUTHENTICATED,
+      details: 'an API key is needed: this namespace takes no client certificates',
+    })
+    client.close()
   })
 })

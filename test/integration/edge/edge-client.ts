@@ -38,6 +38,8 @@ export interface Reply {
   readonly seen: Readonly<Record<string, string | number>> | undefined
 }
 
+/** Lets a header that should be there once be sent twice. */
+const lenient = { strictSingleValueFields: false }
 const systemInfo = '/temporal.api.workflowservice.v1.WorkflowService/GetSystemInfo'
 
 /** One HTTP/2 connection to an edge, with nothing between the test and the wire: it sends what no honest client would. */
@@ -48,6 +50,7 @@ export class EdgeConnection {
 
   constructor({ host, port, ca, serverName, identity, anyName }: ConnectionOptions) {
     this.#session = connect('https://edge', {
+      ...lenient,
       createConnection: () =>
         connectTls({
           host,
@@ -78,15 +81,13 @@ export class EdgeConnection {
 
   #send({ authority, path, token, headers, contentType, method, body }: CallOptions): Promise<Reply> {
     return new Promise((resolve, reject) => {
-      const stream = this.#session.request({
-        ':method': method ?? 'POST',
-        ':path': path ?? systemInfo,
-        ':authority': authority,
-        ...(contentType === '' ? {} : { 'content-type': contentType ?? 'application/grpc' }),
-        te: 'trailers',
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        ...headers,
-      })
+      const given = { 'content-type': contentType ?? 'application/grpc', te: 'trailers', ...headers }
+      const stream = this.#session.request([
+        ...[':method', method ?? 'POST', ':scheme', 'https', ':path', path ?? systemInfo, ':authority', authority],
+        ...(token === undefined ? [] : ['authorization', `Bearer ${token}`]),
+        // Flat, since an object of headers cannot have two of a name that should be there once.
+        ...Object.entries(given).flatMap(([name, values]) => [values].flat().flatMap((value) => [name, value])),
+      ])
       let head: IncomingHttpHeaders = {}
       let trailers: IncomingHttpHeaders = {}
       const chunks: Buffer[] = []

@@ -1,8 +1,9 @@
 import { randomInt } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { importJWK, type JWTPayload, SignJWT } from 'jose'
+import { coerceError } from '#libs/base'
 import { type EdgeIntent, type EdgeNamespace, edgeVersionPath } from '#libs/domain/edges'
 import {
   type CertificateAuthority,
@@ -39,7 +40,8 @@ export class EdgeFixture {
   readonly apiKeys: SigningKey
   readonly probes: SigningKey
   readonly #server: { readonly certificatePem: string; readonly keyPem: string }
-  #frontends: EdgeIntent['frontends'] = []
+  frontends: EdgeIntent['frontends'] = []
+  #own: EdgeIntent['frontends'] = []
   #envoy: TestEnvoy | undefined
   #generation = 0
 
@@ -60,13 +62,18 @@ export class EdgeFixture {
       validityDays: 10,
     })
     const fixture = new EdgeFixture(serverCa, server, await newSigningKey(), await newSigningKey())
-    fixture.#frontends = [await fixture.frontend.listen(fixture.address)]
+    fixture.#own = [await fixture.frontend.listen(fixture.address)]
+    fixture.restoreFrontends()
     return fixture
   }
 
   /** Started by the first `apply`, or before it when the files were made by somebody else. */
   async startEnvoy(): Promise<void> {
     this.#envoy ??= await startEnvoy(this.dir)
+  }
+
+  restoreFrontends(): void {
+    this.frontends = this.#own
   }
 
   get envoy(): TestEnvoy {
@@ -97,7 +104,7 @@ export class EdgeFixture {
     return {
       cellId: 'cell-test',
       port: this.port,
-      frontends: this.#frontends,
+      frontends: this.frontends,
       namespaces,
       apiKeys: { issuer: 'aqueduct', audience: 'aqueduct', jwks: jwks([this.apiKeys.publicJwk]) },
       probe: { issuer: 'aqueduct-probe', jwks: jwks([this.probes.publicJwk]) },
@@ -125,6 +132,9 @@ export class EdgeFixture {
     await until(`${namespace.id} is served with generation ${generation}`, async () => {
       const reply = await this.version(namespace, token).catch(() => undefined)
       return reply?.httpStatus === 200 && (JSON.parse(reply.body) as { generation: number }).generation >= generation
+    }).catch((thrown: unknown) => {
+      // What Envoy does not take, it says in its log.
+      throw new Error(`${coerceError(thrown).message}\n${this.envoy.log().slice(0, 3000)}`)
     })
   }
 
@@ -159,6 +169,12 @@ export class EdgeFixture {
 
   async probeToken(namespaceId: string, signer: SigningKey = this.probes): Promise<string> {
     return await sign(signer, { iss: 'aqueduct-probe', aud: namespaceId })
+  }
+
+  /** Envoy's resident memory. */
+  memoryMb(): number {
+    const status = readFileSync(`/proc/${this.envoy.pid}/status`, 'utf8')
+    return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024)
   }
 
   async close(): Promise<void> {
