@@ -1,11 +1,11 @@
 import type { Clock } from '#libs/base'
+import { type NodeManifest, nodePorts } from '#libs/domain/nodes'
 import { openAuthority, openSigningKey, readJwks } from '#libs/keyring'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
 import type { CellRow } from '#libs/store/cells'
 import type { NodeRow } from '#libs/store/nodes'
 import { cellDatabase } from '../../cells/databases.ts'
-import { type NodeManifest, nodePorts } from '#libs/domain/nodes'
 import { renderNode } from '../../cells/render-node.ts'
 import { ensureNodeCertificate, internodeName } from '../certificates/node-certificate.ts'
 

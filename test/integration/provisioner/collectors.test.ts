@@ -1,0 +1,108 @@
+import { Client } from 'pg'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { Database } from '#libs/store'
+import { createLogger } from '#libs/telemetry'
+import { collectOrphanNamespaces } from '../../../apps/provisioner/collectors/orphan-namespaces.ts'
+import { collectOrphanNodes } from '../../../apps/provisioner/collectors/orphan-nodes.ts'
+import { failOverdueOperations } from '../../../apps/provisioner/collectors/overdue-operations.ts'
+import { FakeDriver } from '../../../apps/provisioner/drivers/fake/driver.ts'
+import { ownerKey } from '../../../apps/provisioner/reconcilers/namespaces/execute.ts'
+import type { Outward } from '../../../apps/provisioner/reconcilers/outward.ts'
+import { FakeCellClient } from '../../../apps/provisioner/temporal/fake-cell-client.ts'
+import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts'
+
+const logger = createLogger('test', 'silent')
+const outward: Outward = (_step, call) => call()
+let testDatabase: TestDatabase
+let admin: Client
+let database: Database
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase()
+  admin = new Client({ connectionString: testDatabase.adminUrl })
+  await admin.connect()
+  database = new Database({
+    url: testDatabase.roleUrl('aqueduct_provisioner'),
+    poolSize: 2,
+    applicationName: 'collectors',
+  })
+  await admin.query("insert into tenants (id, name) values ('abcde', 'Example')")
+})
+afterAll(async () => {
+  await database.close()
+  await admin.end()
+  await testDatabase.drop()
+})
+beforeEach(async () => {
+  await admin.query('truncate operations, namespace_grants, namespaces, nodes, cells cascade')
+  await admin.query(`
+    insert into cells (id, region, driver, state, namespace_limit, history_shards, server_version, database_name, database_password_sealed)
+    values ('cell-1', 'aws-us-east-1', 'fake', 'ready', 10, 64, '1.32.2', 'cell_1', 'x')`)
+})
+
+function node(nodeId: string) {
+  return { nodeId, cellId: 'cell-1', generation: 1, address: `127.1.1.${nodeId.length}`, files: [], processes: [] }
+}
+
+test('a node that no row owns is stopped after its grace, and one that a row owns never', async () => {
+  const driver = new FakeDriver()
+  for (const id of ['node-owned', 'node-orphan']) {
+    await driver.create({ ...node(id), address: await driver.reserveAddress(id) })
+  }
+  await admin.query("insert into nodes (id, cell_id, driver) values ('node-owned', 'cell-1', 'fake')")
+  const at = (ms: number) =>
+    collectOrphanNodes({
+      database,
+      logger,
+      outward,
+      drivers: [driver],
+      graceMs: 30_000,
+      clock: { now: () => new Date(Date.now() + ms) },
+    })
+  expect(await at(29_000)).toBe(0)
+  expect(await at(31_000)).toBe(1)
+  expect((await driver.list()).map((instance) => instance.nodeId)).toEqual(['node-owned'])
+})
+
+test('one orphan that cannot be stopped does not save the others', async () => {
+  const driver = new FakeDriver()
+  for (const id of ['node-one', 'node-three'])
+    await driver.create({ ...node(id), address: await driver.reserveAddress(id) })
+  driver.failNext('delete', 'unknown')
+  const clock = { now: () => new Date(Date.now() + 60_000) }
+  expect(await collectOrphanNodes({ database, logger, outward, drivers: [driver], graceMs: 30_000, clock })).toBe(1)
+  expect(await driver.list()).toHaveLength(1)
+})
+
+test('a namespace on a cell that no row owns is deleted; what an operator made by hand, and what a row owns, stay', async () => {
+  const cell = new FakeCellClient()
+  const register = (name: string, data: Record<string, string>) =>
+    cell.registerNamespace({ name, retentionDays: 1, description: '', data })
+  await register('owned.abcde', { [ownerKey]: 'abcde' })
+  await register('orphan.abcde', { [ownerKey]: 'abcde' })
+  await register('deleted.abcde', { [ownerKey]: 'abcde' })
+  await register('by-hand', {})
+  await admin.query(`
+    insert into namespaces (id, tenant_id, name, region, spec, created_by, cell_id, state) values
+    ('owned.abcde', 'abcde', 'owned', 'aws-us-east-1', '{}', 'x', 'cell-1', 'activating'),
+    ('deleted.abcde', 'abcde', 'deleted', 'aws-us-east-1', '{}', 'x', 'cell-1', 'deleted')`)
+  expect(await collectOrphanNamespaces({ database, logger, outward, cellClient: async () => cell })).toBe(2)
+  expect((await cell.listNamespaces()).map((namespace) => namespace.name).sort()).toEqual(['by-hand', 'owned.abcde'])
+})
+
+test('an operation past its deadline fails with what it waited for, and its namespace with it', async () => {
+  await admin.query(`
+    insert into namespaces (id, tenant_id, name, region, spec, created_by, state) values
+    ('late.abcde', 'abcde', 'late', 'aws-us-east-1', '{}', 'x', 'activating')`)
+  await admin.query(`
+    insert into operations (tenant_id, id, rpc, request_hash, request, resource_kind, resource_id, generation, state, waiting_for, requested_by, deadline_at)
+    values ('abcde', 'op', 'CreateNamespace', '', '', 'namespace', 'late.abcde', 1, 'in_progress', 'the cell is coming up', 'x', now() - interval '1 second')`)
+  expect(await failOverdueOperations({ database, logger })).toBe(1)
+  const { rows } = await admin.query(
+    'select o.state, o.failure_reason, n.state as namespace from operations o join namespaces n on n.id = o.resource_id',
+  )
+  expect(rows).toEqual([
+    { state: 'failed', failure_reason: 'not done in time: the cell is coming up', namespace: 'activation_failed' },
+  ])
+  expect(await failOverdueOperations({ database, logger })).toBe(0)
+})
