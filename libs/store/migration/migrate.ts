@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { makeWorkerUtils } from 'graphile-worker'
 import { Client } from 'pg'
-import { databaseRoles, ensureRoles, roleUrl } from './roles.ts'
+import { ensureRoles, roleUrl } from './roles.ts'
 
 const directory = new URL('../migrations/', import.meta.url)
 
@@ -49,8 +49,6 @@ async function migrateQueue(connectionString: string): Promise<void> {
 async function applyMigrations(client: Client): Promise<readonly string[]> {
   await client.query(`create table if not exists schema_migrations (
     name text primary key, breaking boolean not null, applied_at timestamptz not null default now())`)
-  // Every process looks whether the schema is one that it can live with.
-  await client.query(`grant select on schema_migrations to ${databaseRoles.join(', ')}`)
   const { rows } = await client.query<{ name: string; breaking: boolean }>(
     'select name, breaking from schema_migrations',
   )
