@@ -1,0 +1,164 @@
+import { Client } from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openSigningKey } from '#libs/keyring'
+import { sealer } from '#libs/sealing'
+import { Database } from '#libs/store'
+import { listenForEdgeChanges } from '#libs/store/edge'
+import { NamespaceTokens } from '../../../apps/edge/intent/namespace-tokens.ts'
+import { readIntent } from '../../../apps/edge/intent/read-intent.ts'
+import { ensureEdgeCertificate } from '../../../apps/provisioner/reconcilers/certificates/edge-certificate.ts'
+import { testMasterKey } from '../../harness/master-key.ts'
+import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts'
+import { until } from '../../harness/until.ts'
+
+const box = sealer(Buffer.from(testMasterKey))
+let testDatabase: TestDatabase
+let admin: Client
+let edge: Database
+let provisioner: Database
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase()
+  admin = new Client({ connectionString: testDatabase.adminUrl })
+  await admin.connect()
+  edge = new Database({ url: testDatabase.roleUrl('aqueduct_edge'), poolSize: 2, applicationName: 'edge' })
+  provisioner = new Database({ url: testDatabase.roleUrl('aqueduct_provisioner'), poolSize: 2, applicationName: 'p' })
+  await openSigningKey(provisioner.all, box, { purpose: 'api_key' })
+  await openSigningKey(provisioner.all, box, { purpose: 'probe' })
+  await openSigningKey(provisioner.all, box, { purpose: 'cell', cellId: 'cell-1' })
+  await admin.query(`
+    insert into cells (id, region, driver, state, namespace_limit, history_shards, server_version, database_name, database_password_sealed)
+    values ('cell-1', 'aws-us-east-1', 'fake', 'ready', 10, 64, '1.32.2', 'cell_1', 'x')`)
+  await admin.query(
+    "insert into nodes (id, cell_id, driver, address, state) values ('node-1', 'cell-1', 'fake', '127.1.2.3', 'ready')",
+  )
+  for (const tenant of ['aaaaa', 'bbbbb']) {
+    await admin.query('insert into tenants (id, name) values ($1, $1)', [tenant])
+    const spec = {
+      mtlsAuth: { enabled: false, acceptedClientCa: '', certificateFilters: [] },
+      apiKeyAuth: { enabled: true },
+    }
+    await admin.query(
+      `insert into namespaces (id, tenant_id, name, region, spec, created_by, cell_id, state, served)
+       values ('n.' || $1, $1, 'n', 'aws-us-east-1', $2, 'x', 'cell-1', 'active', true)`,
+      [tenant, spec],
+    )
+    await ensureEdgeCertificate(
+      { database: provisioner, sealer: box, clock: { now: () => new Date() }, domain: 'example.test' },
+      tenant,
+      `n.${tenant}`,
+    )
+  }
+  const people = [
+    ['usr-owner', 'owner'],
+    ['usr-developer', 'developer'],
+    ['usr-writer', 'developer'],
+  ]
+  for (const [id, role] of people) {
+    await admin.query(
+      "insert into users (id, tenant_id, email, account_role) values ($1, 'aaaaa', $1 || '@example.com', $2)",
+      [id, role],
+    )
+  }
+  await admin.query(
+    "insert into service_accounts (id, tenant_id, name, account_role, scoped_namespace_id) values ('sa-reader', 'aaaaa', 'r', 'none', 'n.aaaaa')",
+  )
+  await grant('usr-writer', 'write')
+  await grant('sa-reader', 'read')
+})
+afterAll(async () => {
+  await Promise.all([edge.close(), provisioner.close()])
+  await admin.end()
+  await testDatabase.drop()
+})
+
+async function grant(principalId: string, permission: string): Promise<void> {
+  await admin.query(
+    "insert into namespace_grants (tenant_id, namespace_id, principal_id, permission) values ('aaaaa', 'n.aaaaa', $1, $2)",
+    [principalId, permission],
+  )
+}
+
+const tokens = () => new NamespaceTokens({ database: edge, sealer: box })
+async function intentOf(id: string, kept = tokens()) {
+  const deps = { database: edge, sealer: box, tokens: kept, domain: 'example.test', edgePort: 7233, frontendPort: 7243 }
+  const intent = await readIntent(deps, 'cell-1')
+  return intent?.namespaces.find((namespace) => namespace.id === id)
+}
+
+test('who may write and read comes from roles and grants, tenant by tenant', async () => {
+  expect(await intentOf('n.aaaaa')).toMatchObject({
+    hostname: 'n.aaaaa.example.test',
+    writers: ['usr-owner', 'usr-writer'],
+    readers: ['sa-reader'],
+    suspended: false,
+  })
+  expect(await intentOf('n.bbbbb')).toMatchObject({ writers: [], readers: [] })
+})
+
+test('revoked keys and leaves are those of the tenant alone, while they could still be used', async () => {
+  const key = (id: string, expires: string, change: string) =>
+    admin.query(
+      `insert into api_keys (id, tenant_id, owner_kind, owner_id, display_name, expires_at, disabled, deleted_at)
+       values ($1, 'aaaaa', 'user', 'usr-owner', 'k', now() + $2::interval, ${change})`,
+      [id, expires],
+    )
+  await key('key-live', '1 day', 'false, null')
+  await key('key-disabled', '1 day', 'true, null')
+  await key('key-deleted', '1 day', 'false, now()')
+  await key('key-deleted-and-expired', '-1 day', 'false, now()')
+  expect((await intentOf('n.aaaaa'))?.revokedKeyIds).toEqual(['key-deleted', 'key-disabled'])
+  expect((await intentOf('n.bbbbb'))?.revokedKeyIds).toEqual([])
+})
+
+test('tokens are kept, and name one namespace and one permission', async () => {
+  const kept = tokens()
+  const first = (await intentOf('n.aaaaa', kept))?.tokens
+  expect((await intentOf('n.aaaaa', kept))?.tokens).toEqual(first)
+  const claims = JSON.parse(Buffer.from(first?.write.split('.')[1] ?? '', 'base64url').toString('utf8'))
+  expect(claims.permissions).toEqual(['n.aaaaa:write'])
+  expect(claims.exp - claims.iat).toBe(24 * 3600)
+})
+
+test('a key that does not open leaves that namespace without one, and every other as it is', async () => {
+  const { rows } = await admin.query("select id, key_sealed from certificates where namespace_id = 'n.bbbbb'")
+  await admin.query("update certificates set key_sealed = 'damaged' where namespace_id = 'n.bbbbb'")
+  expect((await intentOf('n.bbbbb'))?.serverKeyPem).toBe('')
+  expect((await intentOf('n.aaaaa'))?.serverKeyPem).toContain('PRIVATE KEY')
+  await admin.query('update certificates set key_sealed = $1 where id = $2', [rows[0].key_sealed, rows[0].id])
+})
+
+test('edges are told of every change that they have to follow, of whichever noun', async () => {
+  const told: string[] = []
+  const ending = new AbortController()
+  const listening = listenForEdgeChanges({
+    url: testDatabase.roleUrl('aqueduct_edge'),
+    onChange: (cellId) => told.push(cellId),
+    onLoss: () => undefined,
+    signal: ending.signal,
+  })
+  await until('the listener listens', () => told.includes('*'), 5_000)
+  const changes: Readonly<Record<string, string>> = {
+    'a role': "update users set account_role = 'read' where id = 'usr-owner'",
+    'a grant': "update namespace_grants set permission = 'read' where principal_id = 'usr-writer'",
+    'a grant that ends': "delete from namespace_grants where principal_id = 'usr-writer'",
+    'a deleted service account': "update service_accounts set deleted_at = now() where id = 'sa-reader'",
+    'a disabled key': "update api_keys set disabled = true where id = 'key-live'",
+    'a suspended tenant': "update tenants set state = 'suspended' where id = 'aaaaa'",
+    'a changed spec': "update namespaces set generation = generation + 1 where id = 'n.aaaaa'",
+    'a namespace that is served no more': "update namespaces set served = false where id = 'n.bbbbb'",
+    'a node that moved': "update nodes set address = '127.1.2.4' where id = 'node-1'",
+    'a renewed certificate': `insert into certificates select 'cert-2', authority_id, purpose, tenant_id, namespace_id, node_id, common_name,
+      serial_number, 'other', certificate_pem, key_sealed, not_before, not_after, issued_by from certificates where namespace_id = 'n.aaaaa'`,
+    'a new signing key': "update signing_keys set retired_at = now() where purpose = 'api_key'",
+  }
+  const missed: string[] = []
+  for (const [change, sql] of Object.entries(changes)) {
+    told.length = 0
+    await admin.query(sql)
+    await until(`told of ${change}`, () => told.length > 0, 2_000).catch(() => missed.push(change))
+  }
+  ending.abort()
+  await listening
+  expect(missed).toEqual([])
+})
