@@ -85,22 +85,31 @@ describe('validateSpec', () => {
 })
 
 describe('validateUpdate', () => {
+  const active = (spec: NamespaceSpec) => ({ spec, state: 'active' as const })
+
+  it.each(['update_failed', 'activation_failed'] as const)('may ask for the same again in the state %s', (state) => {
+    expect(validateUpdate({ spec: good, state }, { ...good }, limits)).toEqual([])
+  })
+
   it('says exactly what clients match when nothing changes', () => {
-    expect(validateUpdate(good, { ...good }, limits)).toEqual([{ field: 'spec', message: 'nothing to change' }])
+    expect(validateUpdate(active(good), { ...good }, limits)).toEqual([{ field: 'spec', message: 'nothing to change' }])
   })
 
   it('lets neither name nor region change', () => {
     const next = { ...good, name: 'other', regions: ['aws-eu-west-1'] }
-    expect(validateUpdate(good, next, limits).map((problem) => problem.field)).toEqual(['spec.name', 'spec.replicas'])
+    expect(validateUpdate(active(good), next, limits).map((problem) => problem.field)).toEqual([
+      'spec.name',
+      'spec.replicas',
+    ])
   })
 
   it('lets a namespace in a region that is offered no longer change', () => {
-    expect(validateUpdate(good, { ...good, retentionDays: 7 }, { regions: ['aws-eu-west-1'] })).toEqual([])
+    expect(validateUpdate(active(good), { ...good, retentionDays: 7 }, { regions: ['aws-eu-west-1'] })).toEqual([])
   })
 
   it('lets mTLS be added to API keys', () => {
     const keysAlone = { ...good, mtlsAuth: { enabled: false, acceptedClientCa: '', certificateFilters: [] } }
-    expect(validateUpdate(keysAlone, good, limits)).toEqual([])
+    expect(validateUpdate(active(keysAlone), good, limits)).toEqual([])
   })
 })
 

@@ -1,6 +1,7 @@
 import type { Problem } from '#libs/base'
 import type { CertificateFilter } from '#libs/domain/edges'
 import { type CodecServer, type MtlsAuth, type NamespaceSpec, specEquals } from './spec.ts'
+import type { NamespaceState } from './state.ts'
 
 export interface NamespaceLimits {
   /** Ids of the regions that are configured. */
@@ -35,20 +36,26 @@ export function validateSpec(spec: NamespaceSpec, limits: NamespaceLimits): Prob
 }
 
 /**
- * As for a new one; besides, name and regions never change, and something must. Clients match the text `nothing to
- * change`.
+ * As for a new one; besides, name and regions never change, and something must, unless the last change failed: then the
+ * same spec asks for it once more. Clients match the text `nothing to change`.
  */
-export function validateUpdate(current: NamespaceSpec, next: NamespaceSpec, limits: NamespaceLimits): Problem[] {
+export function validateUpdate(
+  current: { readonly spec: NamespaceSpec; readonly state: NamespaceState },
+  next: NamespaceSpec,
+  limits: NamespaceLimits,
+): Problem[] {
+  const { spec } = current
   const fixed: Problem[] = []
-  if (next.name !== current.name) fixed.push({ field: 'spec.name', message: 'cannot be changed' })
-  if (JSON.stringify(next.regions) !== JSON.stringify(current.regions)) {
+  if (next.name !== spec.name) fixed.push({ field: 'spec.name', message: 'cannot be changed' })
+  if (JSON.stringify(next.regions) !== JSON.stringify(spec.regions)) {
     fixed.push({ field: 'spec.replicas', message: 'regions cannot be changed by an update' })
   }
   // A region that is no longer offered must not make its namespaces unchangeable.
-  const known = { ...limits, regions: [...limits.regions, ...current.regions] }
+  const known = { ...limits, regions: [...limits.regions, ...spec.regions] }
   const problems = [...fixed, ...validateSpec(next, known)]
   if (problems.length > 0) return problems
-  return specEquals(current, next) ? [{ field: 'spec', message: 'nothing to change' }] : []
+  const mayRepeat = current.state === 'update_failed' || current.state === 'activation_failed'
+  return !mayRepeat && specEquals(spec, next) ? [{ field: 'spec', message: 'nothing to change' }] : []
 }
 
 function nameProblems(value: string): Problem[] {

@@ -90,7 +90,7 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
           throw staleVersion('namespace', version, present.resource_version)
         }
         if (present.state === 'delete_failed' || present.state === 'deleting') throw beingDeleted(present)
-        const problems = validateUpdate(present.spec, spec, limits)
+        const problems = validateUpdate(present, spec, limits)
         if (problems.length > 0) throw invalid(problems)
         checkCa(spec, present.spec, clock)
         return { subject: subjectOf(await updateNamespaceSpec(trx, proof, spec, version)), settled: false }
