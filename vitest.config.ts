@@ -24,6 +24,7 @@ export default defineConfig({
         sequence: { groupOrder: index },
         testTimeout: seconds * 1000,
         hookTimeout: seconds * 1000,
+        ...(name === 'acceptance' && { globalSetup: ['test/harness/shared-product.ts'] }),
       },
     })),
   },

@@ -1,0 +1,128 @@
+import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2'
+import { connect as connectTls } from 'node:tls'
+import type { Identity } from './http.ts'
+
+export interface RawTarget {
+  readonly host: string
+  readonly port: number
+  /** Undefined: without TLS. */
+  readonly tls?: {
+    readonly ca: string
+    /** SNI; '' sends none. */
+    readonly serverName: string
+    readonly identity?: Identity | undefined
+  }
+}
+
+export interface RawCall {
+  readonly authority: string
+  /** `/package.Service/Method` */
+  readonly path: string
+  /** The encoded message. */
+  readonly message?: Uint8Array
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface RawReply {
+  readonly httpStatus: number
+  readonly grpcStatus: number | undefined
+  /** `grpc-message`, decoded. */
+  readonly text: string
+  /** The first message of the answer. */
+  readonly message: Buffer
+}
+
+const connectMs = 10_000
+
+/** One HTTP/2 connection, with nothing between the test and the wire: it sends what no honest client would. */
+export class RawGrpc {
+  readonly #session: ClientHttp2Session
+  readonly #failure = Promise.withResolvers<never>()
+  #closed = false
+
+  constructor({ host, port, tls }: RawTarget) {
+    this.#session =
+      tls === undefined
+        ? connect(`http://${host}:${port}`)
+        : connect(`https://${host}:${port}`, {
+            createConnection: () =>
+              connectTls({
+                host,
+                port,
+                ca: tls.ca,
+                servername: tls.serverName,
+                ALPNProtocols: ['h2'],
+                ...(tls.identity === undefined ? {} : { cert: tls.identity.certificate, key: tls.identity.key }),
+                ...(tls.serverName === '' ? { checkServerIdentity: () => undefined } : {}),
+              }),
+          })
+    this.#failure.promise.catch(() => undefined)
+    this.#session.on('error', (error) => this.#failure.reject(error))
+    this.#session.on('close', () => {
+      this.#closed = true
+      this.#failure.reject(new Error('the connection was closed'))
+    })
+    this.#session.setTimeout(connectMs, () => this.#session.destroy(new Error('nothing happens')))
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** @throws Error when there is no connection: a handshake that failed, say. */
+  async call(call: RawCall): Promise<RawReply> {
+    return await Promise.race([this.#send(call), this.#failure.promise])
+  }
+
+  close(): void {
+    this.#session.destroy()
+  }
+
+  #send({ authority, path, message = new Uint8Array(), headers }: RawCall): Promise<RawReply> {
+    return new Promise((resolve, reject) => {
+      const stream = this.#session.request({
+        ':method': 'POST',
+        ':path': path,
+        ':authority': authority,
+        'content-type': 'application/grpc',
+        te: 'trailers',
+        ...headers,
+      })
+      let fields: IncomingHttpHeaders = {}
+      const chunks: Buffer[] = []
+      stream.on('response', (received) => {
+        fields = { ...fields, ...received }
+      })
+      stream.on('trailers', (received) => {
+        fields = { ...fields, ...received }
+      })
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+      stream.on('error', reject)
+      stream.on('end', () => resolve(replyOf(fields, Buffer.concat(chunks))))
+      const frame = Buffer.alloc(5 + message.length)
+      frame.writeUInt32BE(message.length, 1)
+      frame.set(message, 5)
+      stream.end(frame)
+    })
+  }
+}
+
+/** One call on a connection of its own. */
+export async function rawCall(target: RawTarget, call: RawCall): Promise<RawReply> {
+  const connection = new RawGrpc(target)
+  try {
+    return await connection.call(call)
+  } finally {
+    connection.close()
+  }
+}
+
+function replyOf(fields: IncomingHttpHeaders, body: Buffer): RawReply {
+  const status = fields['grpc-status']
+  return {
+    httpStatus: Number(fields[':status']),
+    grpcStatus: status === undefined ? undefined : Number(status),
+    text: decodeURIComponent(String(fields['grpc-message'] ?? '')),
+    message: body.subarray(5),
+  }
+}
