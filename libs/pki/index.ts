@@ -19,5 +19,6 @@ export {
   type IssuedCertificate,
   issueCertificate,
 } from './issue-certificate.ts'
+export { type NewCertificateRequest, newCertificateRequest } from './new-certificate-request.ts'
 export type { CertificateAuthority } from './sign-certificate.ts'
 export { jwks, newSigningKey, type SigningKey } from './signing-key.ts'
