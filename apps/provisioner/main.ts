@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { allPorts, nodePorts } from '#libs/domain/nodes'
 import { announceReady, whenOrphaned } from '#libs/processes'
 import { configuredMasterKey, sealer } from '#libs/sealing'
-import { assertSchemaFits, Database, roleUrl } from '#libs/store'
+import { assertSchemaFits, Database, isDatabaseUnavailable, roleUrl } from '#libs/store'
 import { createLogger, createMetrics, startHealthServer } from '#libs/telemetry'
 import type { NodeDriver } from './drivers/contract.ts'
 import { LocalDriver } from './drivers/local/driver.ts'
@@ -60,6 +60,12 @@ async function stop(): Promise<void> {
   await database.close()
   process.exit(0)
 }
+// The queue notes that a job is done without waiting for the answer (graphile-worker 0.17.3, worker.js), so that nobody
+// catches it when the database goes away in that moment, and Node would end the process. Its noun is woken by the clock.
+process.on('unhandledRejection', (thrown) => {
+  if (!isDatabaseUnavailable(thrown)) throw thrown
+  logger.warn({ err: thrown }, 'what was done could not be noted in the queue')
+})
 process.on('SIGTERM', () => void stop())
 process.on('SIGINT', () => void stop())
 whenOrphaned(() => void stop())

@@ -1,9 +1,10 @@
 import { systemActor } from '#libs/authz'
 import { nodePorts } from '#libs/domain/nodes'
-import { openSigningKey, type TokenSigner, tokenSigner } from '#libs/keyring'
+import { openSigningKey, tokenSigner } from '#libs/keyring'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
 import { listNodes } from '#libs/store/nodes'
+import { remembered } from '../remembered.ts'
 import { type CellClient, CellError } from './cell-client.ts'
 import { GrpcCellClient } from './grpc-cell-client.ts'
 
@@ -55,12 +56,13 @@ export class CellClients {
 }
 
 function administratorToken({ database, sealer }: CellClientsDeps, cellId: string): () => Promise<string> {
-  let signer: Promise<TokenSigner> | undefined
+  const signer = remembered(async () =>
+    tokenSigner(await openSigningKey(database.all, sealer, { purpose: 'cell', cellId })),
+  )
   let current: { readonly token: string; readonly renewAt: number } | undefined
   return async () => {
     if (current !== undefined && Date.now() < current.renewAt) return current.token
-    signer ??= openSigningKey(database.all, sealer, { purpose: 'cell', cellId }).then(tokenSigner)
-    const sign = await signer
+    const sign = await signer()
     const token = await sign(
       { sub: 'provisioner', permissions: ['temporal-system:admin'] },
       { notAfter: new Date(Date.now() + tokenLifetimeMs) },

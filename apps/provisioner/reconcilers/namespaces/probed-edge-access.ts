@@ -7,6 +7,7 @@ import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
 import type { NamespaceRow } from '#libs/store/namespaces'
 import { listNodes } from '#libs/store/nodes'
+import { remembered } from '../../remembered.ts'
 import { type EdgeProbeTarget, probeEdgeCall, probeEdgeVersion } from '../../temporal/edge-probe.ts'
 import { ensureEdgeCertificate } from '../certificates/edge-certificate.ts'
 import type { EdgeAccess, EdgeAnswer } from './edge-access.ts'
@@ -33,11 +34,16 @@ type Look = { readonly kind: 'yes'; readonly generation: number } | { readonly k
 /** Asks the edges themselves, over connections of its own: "it acts" is seen, never guessed. */
 export class ProbedEdgeAccess implements EdgeAccess {
   readonly #deps: ProbedEdgeAccessDeps
-  #signer: Promise<TokenSigner> | undefined
-  #serverCa: Promise<string> | undefined
+  readonly #signer: () => Promise<TokenSigner>
+  readonly #serverCa: () => Promise<string>
 
   constructor(deps: ProbedEdgeAccessDeps) {
     this.#deps = deps
+    const { all } = deps.database
+    this.#signer = remembered(async () => tokenSigner(await openSigningKey(all, deps.sealer, { purpose: 'probe' })))
+    this.#serverCa = remembered(
+      async () => (await openAuthority(all, deps.sealer, { purpose: 'server' })).certificatePem,
+    )
   }
 
   async ensureCertificate(row: NamespaceRow): Promise<void> {
@@ -76,12 +82,8 @@ export class ProbedEdgeAccess implements EdgeAccess {
   }
 
   async #target(address: string, namespaceId: string): Promise<EdgeProbeTarget> {
-    const { database, sealer, clock, domain } = this.#deps
-    this.#signer ??= openSigningKey(database.all, sealer, { purpose: 'probe' }).then(tokenSigner)
-    this.#serverCa ??= openAuthority(database.all, sealer, { purpose: 'server' }).then(
-      (authority) => authority.certificatePem,
-    )
-    const sign = await this.#signer
+    const { clock, domain } = this.#deps
+    const sign = await this.#signer()
     const token = await sign(
       { iss: probeIssuer, aud: namespaceId, sub: 'probe' },
       { notAfter: new Date(clock.now().getTime() + tokenLifetimeMs) },
@@ -90,7 +92,7 @@ export class ProbedEdgeAccess implements EdgeAccess {
       address,
       port: nodePorts.edge,
       hostname: `${namespaceId}.${domain}`,
-      caPem: await this.#serverCa,
+      caPem: await this.#serverCa(),
       token,
       timeoutMs: probeTimeoutMs,
     }
