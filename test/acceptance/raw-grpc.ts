@@ -30,6 +30,8 @@ export interface RawReply {
   readonly text: string
   /** The first message of the answer. */
   readonly message: Buffer
+  /** Headers and trailers together. */
+  readonly fields: IncomingHttpHeaders
 }
 
 const connectMs = 10_000
@@ -86,6 +88,8 @@ export class RawGrpc {
         ':authority': authority,
         'content-type': 'application/grpc',
         te: 'trailers',
+        // Long polls are refused without.
+        'grpc-timeout': '30S',
         ...headers,
       })
       let fields: IncomingHttpHeaders = {}
@@ -124,5 +128,6 @@ function replyOf(fields: IncomingHttpHeaders, body: Buffer): RawReply {
     grpcStatus: status === undefined ? undefined : Number(status),
     text: decodeURIComponent(String(fields['grpc-message'] ?? '')),
     message: body.subarray(5),
+    fields,
   }
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestProject } from 'vitest/node'
+import { findLeaks } from './leaks.ts'
 import { type Product, removeData, startProduct } from './product.ts'
 
 declare module 'vitest' {
@@ -52,6 +53,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     if (product === undefined) return
     try {
       await product.stop()
+      const leaks = findLeaks(product.dataDirectory, product.output())
+      if (leaks.length > 0) throw new Error(leaks.join('\n'))
       if (project.vitest.state.getCountOfFailedTests() === 0) removeData(product.dataDirectory)
       else process.stderr.write(`The product's logs are kept in ${product.dataDirectory}\n`)
     } catch (thrown) {
