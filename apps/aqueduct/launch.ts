@@ -101,6 +101,8 @@ export class Launch {
     const { directory, lock } = await takeDataFolder(settings.dataDirectory)
     this.#stages.push({ name: 'the lock', stop: () => lock.release(), kill: async () => undefined })
     await this.#writeOwnPid(directory)
+    // One that was killed outright had no time to.
+    rmSync(addressesFile(directory), { force: true })
     await endLeftParts(directory)
     const ports = await choosePorts(portsOf(settings))
     const masterKey = await loadMasterKey({
@@ -204,11 +206,15 @@ export class Launch {
 
   /** Says where everything is, for people and programs; the file is there exactly while the product is ready. */
   async #publish(directory: string, addresses: Addresses, credentials: Credentials): Promise<void> {
-    const file = join(directory, 'addresses.json')
+    const file = addressesFile(directory)
     await writeFileAtomic(file, `${JSON.stringify({ ...addresses, ...credentials }, null, 2)}\n`, { mode: 0o644 })
     const remove = async (): Promise<void> => rmSync(file, { force: true })
     this.#stages.push({ name: 'addresses.json', stop: remove, kill: remove })
   }
+}
+
+function addressesFile(directory: string): string {
+  return join(directory, 'addresses.json')
 }
 
 /** A launcher that was killed outright leaves its parts for a moment, until they notice: they must not meet new ones. */

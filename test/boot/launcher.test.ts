@@ -259,6 +259,8 @@ describe('the launcher', () => {
     // The cells' data lies there: it stays up while nobody is there to start it again.
     expect(identify(postgres)).toBeDefined()
     const second = launch()
+    await second.said(/✓ programs/)
+    expect(existsSync(join(data, 'addresses.json'))).toBe(false)
     await second.said(/^ready$/)
     expect((await second.said(/^admin (.+)/))[1]).toBe(adminUrl)
     expect(await query(adminUrl, "SELECT to_regclass('mark')::text AS mark")).toEqual([{ mark: 'mark' }])
