@@ -1,11 +1,19 @@
 import { describe, expect, it } from 'vitest'
-import { deadlineMs, isOverdue, isTerminal, type OperationState, operationMayBecome } from '#libs/domain/operations'
+import {
+  deadlineMs,
+  isOverdue,
+  isTerminal,
+  type OperationState,
+  openStates,
+  operationMayBecome,
+} from '#libs/domain/operations'
 
 const states: readonly OperationState[] = ['pending', 'in_progress', 'fulfilled', 'failed', 'cancelled']
 
 describe('operations', () => {
   it('end once', () => {
     expect(states.filter(isTerminal)).toEqual(['fulfilled', 'failed', 'cancelled'])
+    expect(states.filter((state) => !isTerminal(state))).toEqual(openStates)
     for (const from of states.filter(isTerminal)) {
       expect(states.some((to) => operationMayBecome(from, to))).toBe(false)
     }

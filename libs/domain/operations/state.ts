@@ -16,6 +16,9 @@ export function operationMayBecome(from: OperationState, to: OperationState): bo
   return next[from].includes(to)
 }
 
+/** Those that have not ended: what reconcilers carry on and the deadline looks at. */
+export const openStates: readonly OperationState[] = ['pending', 'in_progress']
+
 export function isTerminal(state: OperationState): boolean {
   return next[state].length === 0
 }

@@ -1,2 +1,2 @@
-export { type TenantSpec, validateSuspension, validateTenantSpec } from './spec.ts'
-export { type TenantState, tenantMayBecome } from './state.ts'
+export type { TenantState } from './state.ts'
+export { validateSuspension } from './suspension.ts'

@@ -3,12 +3,3 @@
  * is kept and running.
  */
 export type TenantState = 'active' | 'suspended'
-
-const next: Readonly<Record<TenantState, readonly TenantState[]>> = {
-  active: ['suspended'],
-  suspended: ['active'],
-}
-
-export function tenantMayBecome(from: TenantState, to: TenantState): boolean {
-  return next[from].includes(to)
-}

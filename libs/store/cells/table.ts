@@ -1,10 +1,11 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type { CellState } from '#libs/domain/cells'
 
 export interface CellsTable {
   id: string
   region: string
   driver: string
-  state: Generated<'creating' | 'ready' | 'failed' | 'deleting' | 'deleted'>
+  state: Generated<CellState>
   namespace_limit: number
   history_shards: number
   server_version: string

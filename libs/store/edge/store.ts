@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { type AccountRole, accountRoles, type NamespacePermission } from '#libs/authz'
 import type { NamespaceSpec } from '#libs/domain/namespaces'
+import type { TenantState } from '#libs/domain/tenants'
 import type { Database, Executor } from '../database.ts'
 
 /** Everything that one cell's edge is made of, as the rows say it at one moment. */
@@ -20,7 +21,7 @@ export interface EdgeNamespaceRow {
   readonly tenant_id: string
   readonly generation: number
   readonly spec: NamespaceSpec
-  readonly tenant_state: 'active' | 'suspended'
+  readonly tenant_state: TenantState
   readonly certificate_id: string
   readonly certificate_pem: string
   readonly key_sealed: string

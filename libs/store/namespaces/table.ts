@@ -1,5 +1,6 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { NamespaceSpec, NamespaceState } from '#libs/domain/namespaces'
+import type { NamespacePermission } from '#libs/domain/users'
 
 export interface NamespacesTable {
   id: string
@@ -29,6 +30,6 @@ export interface NamespaceGrantsTable {
   tenant_id: string
   namespace_id: string
   principal_id: string
-  permission: 'admin' | 'write' | 'read'
+  permission: NamespacePermission
   created_at: Generated<Date>
 }

@@ -1,13 +1,15 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
+import type { NodeState } from '#libs/domain/cells'
 
 export interface NodesTable {
   id: string
   cell_id: string
   driver: string
   address: string | null
-  state: Generated<'creating' | 'ready' | 'failed' | 'deleting' | 'deleted'>
+  state: Generated<NodeState>
   observed: JSONColumnType<object> | null
   generation: Generated<number>
+  manifest_settings: string | null
   conditions: ColumnType<Record<string, unknown>, string | undefined, string>
   failures: Generated<number>
   lease_owner: string | null

@@ -1,4 +1,5 @@
 import type { Authorized } from '#libs/authz'
+import { openStates } from '#libs/domain/operations'
 import type { Executor } from '../database.ts'
 
 /** The latest operation that is under way on each of these namespaces, by namespace id. */
@@ -13,7 +14,7 @@ export async function openOperations(
     .select(['id', 'resource_id'])
     .where('tenant_id', '=', proof.target.tenantId)
     .where('resource_id', 'in', [...namespaceIds])
-    .where('state', 'in', ['pending', 'in_progress'])
+    .where('state', 'in', openStates)
     .orderBy('generation')
     .execute()
   return new Map(rows.map((row) => [row.resource_id, row.id]))

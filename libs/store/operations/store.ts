@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { type Selectable, sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { AppError, notFound } from '#libs/base'
+import { openStates } from '#libs/domain/operations'
 import type { Executor, Trx } from '../database.ts'
 import type { OperationsTable } from './table.ts'
 
@@ -132,7 +133,7 @@ export async function listOperations(
     .orderBy('tenant_id', 'desc')
     .orderBy('id', 'desc')
     .limit(page.limit)
-  if (page.openOnly) query = query.where('state', 'in', ['pending', 'in_progress'])
+  if (page.openOnly) query = query.where('state', 'in', openStates)
   if (page.before !== undefined) {
     const { tenantId, id } = page.before
     // Looked up here: a Date has milliseconds, and would skip what was made in the same one.

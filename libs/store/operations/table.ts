@@ -1,4 +1,5 @@
 import type { Generated } from 'kysely'
+import type { OperationState } from '#libs/domain/operations'
 
 export interface OperationsTable {
   tenant_id: string
@@ -9,7 +10,7 @@ export interface OperationsTable {
   resource_kind: string
   resource_id: string
   generation: Generated<number>
-  state: 'pending' | 'in_progress' | 'failed' | 'cancelled' | 'fulfilled'
+  state: OperationState
   failure_reason: Generated<string>
   waiting_for: Generated<string>
   requested_by: string

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { type AccountRole, accountRoles, type NamespacePermission } from '#libs/authz'
+import type { TenantState } from '#libs/domain/tenants'
 import type { Executor } from '../database.ts'
 
 /** What an API key stands for right now: read at every call, so that a change of role acts at once. */
@@ -8,7 +9,7 @@ export interface Principal {
   readonly kind: 'user' | 'service_account'
   readonly id: string
   readonly tenantId: string
-  readonly tenantState: 'active' | 'suspended'
+  readonly tenantState: TenantState
   readonly accountRole: AccountRole
   readonly grants: ReadonlyMap<string, NamespacePermission>
 }
@@ -18,7 +19,7 @@ interface PrincipalRow {
   owner_kind: 'user' | 'service_account'
   owner_id: string
   tenant_id: string
-  tenant_state: 'active' | 'suspended'
+  tenant_state: TenantState
   account_role: string | null
   grants: Record<string, NamespacePermission> | null
 }

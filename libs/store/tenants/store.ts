@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { notFound } from '#libs/base'
+import type { TenantState } from '#libs/domain/tenants'
 import type { Executor, Trx } from '../database.ts'
 import type { TenantsTable } from './table.ts'
 
@@ -43,7 +44,7 @@ export async function listTenants(
 export async function setTenantState(
   trx: Trx,
   proof: Authorized<'tenant', 'update'>,
-  state: 'active' | 'suspended',
+  state: TenantState,
   reason: string,
 ): Promise<TenantRow> {
   const row = await trx

@@ -1,9 +1,10 @@
 import type { Generated } from 'kysely'
+import type { TenantState } from '#libs/domain/tenants'
 
 export interface TenantsTable {
   id: string
   name: string
-  state: Generated<'active' | 'suspended'>
+  state: Generated<TenantState>
   state_reason: Generated<string>
   resource_version: Generated<number>
   created_at: Generated<Date>

@@ -1,17 +1,11 @@
 import { type Selectable, sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { AppError, newId, notFound } from '#libs/base'
-import { waitlistEntryMayBecome } from '#libs/domain/waitlist'
+import { type WaitlistEntrySpec, type WaitlistState, waitlistEntryMayBecome } from '#libs/domain/waitlist'
 import type { Executor, Trx } from '../database.ts'
 import type { WaitlistEntriesTable } from './table.ts'
 
 export type WaitlistEntryRow = Selectable<WaitlistEntriesTable>
-
-export interface Application {
-  readonly email: string
-  readonly company: string
-  readonly useCase: string
-}
 
 /**
  * Joins, or finds the entry of who joined before: a person asks twice without harm, and changes nothing by it but the
@@ -20,7 +14,7 @@ export interface Application {
 export async function joinWaitlist(
   executor: Executor,
   _proof: Authorized<'waitlist_entry', 'create'>,
-  application: Application,
+  application: WaitlistEntrySpec,
 ): Promise<WaitlistEntryRow> {
   return executor
     .insertInto('waitlist_entries')
@@ -61,7 +55,7 @@ export async function endOfWaitlist(
 export async function listWaitlist(
   executor: Executor,
   _proof: Authorized<'waitlist_entry', 'list'>,
-  page: { readonly state: WaitlistEntryRow['state'] | undefined; readonly after: number; readonly limit: number },
+  page: { readonly state: WaitlistState | undefined; readonly after: number; readonly limit: number },
 ): Promise<readonly WaitlistEntryRow[]> {
   let query = executor
     .selectFrom('waitlist_entries')
@@ -71,17 +65,6 @@ export async function listWaitlist(
     .limit(page.limit)
   if (page.state !== undefined) query = query.where('state', '=', page.state)
   return query.execute()
-}
-
-/** @throws AppError `not_found` */
-export async function getWaitlistEntry(
-  executor: Executor,
-  proof: Authorized<'waitlist_entry', 'read'> | Authorized<'waitlist_entry', 'update'>,
-): Promise<WaitlistEntryRow> {
-  const { entryId } = proof.target
-  const row = await executor.selectFrom('waitlist_entries').selectAll().where('id', '=', entryId).executeTakeFirst()
-  if (row === undefined) throw notFound('waitlist entry', entryId)
-  return row
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Generated, GeneratedAlways } from 'kysely'
+import type { WaitlistState } from '#libs/domain/waitlist'
 
 export interface WaitlistEntriesTable {
   id: string
@@ -6,7 +7,7 @@ export interface WaitlistEntriesTable {
   email: string
   company: string
   use_case: string
-  state: Generated<'waiting' | 'approved' | 'rejected'>
+  state: Generated<WaitlistState>
   decided_by: string | null
   decided_at: Date | null
   applications: Generated<number>
