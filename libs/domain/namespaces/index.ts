@@ -10,11 +10,11 @@ export {
 export { type CodecServer, type MtlsAuth, type NamespaceSpec, specEquals } from './spec.ts'
 export {
   failedState,
-  isServed,
-  isVisible,
+  isUnderWay,
   type NamespaceState,
-  namespaceMayBecome,
   settledState,
+  statesBefore,
+  statesUnderWay,
 } from './state.ts'
 export { validateTags } from './tags.ts'
 export { type NamespaceLimits, validateSpec, validateUpdate } from './validate.ts'

@@ -9,36 +9,28 @@ export type NamespaceState =
   | 'delete_failed'
   | 'deleted'
 
-interface StateRules {
-  readonly next: readonly NamespaceState[]
-  /** The edge lets callers in. While activating, too: the operation ends only after a call through the edge. */
-  readonly served: boolean
-  /** Callers find it by its id and in lists. */
-  readonly visible: boolean
+/** The whole state machine. `activating` and `updating` may begin anew: each update is a generation of its own. */
+const next: Readonly<Record<NamespaceState, readonly NamespaceState[]>> = {
+  activating: ['activating', 'active', 'activation_failed', 'deleting'],
+  activation_failed: ['activating', 'deleting'],
+  active: ['updating', 'deleting'],
+  updating: ['updating', 'active', 'update_failed', 'deleting'],
+  update_failed: ['updating', 'deleting'],
+  deleting: ['deleted', 'delete_failed'],
+  delete_failed: ['deleting'],
+  deleted: [],
 }
 
-/** The whole state machine. `updating` may begin anew: each update is a generation of its own. */
-const rules: Readonly<Record<NamespaceState, StateRules>> = {
-  activating: { next: ['active', 'activation_failed', 'deleting'], served: true, visible: true },
-  activation_failed: { next: ['activating', 'deleting'], served: false, visible: true },
-  active: { next: ['updating', 'deleting'], served: true, visible: true },
-  updating: { next: ['updating', 'active', 'update_failed', 'deleting'], served: true, visible: true },
-  update_failed: { next: ['updating', 'deleting'], served: true, visible: true },
-  deleting: { next: ['deleted', 'delete_failed'], served: false, visible: true },
-  delete_failed: { next: ['deleting'], served: false, visible: true },
-  deleted: { next: [], served: false, visible: false },
+const all = Object.keys(next) as readonly NamespaceState[]
+
+/** The states that one of these may follow: what a change of intent has to find the row in. */
+export function statesBefore(...states: readonly NamespaceState[]): readonly NamespaceState[] {
+  return all.filter((from) => states.some((to) => next[from].includes(to)))
 }
 
-export function namespaceMayBecome(from: NamespaceState, to: NamespaceState): boolean {
-  return rules[from].next.includes(to)
-}
-
-export function isServed(state: NamespaceState): boolean {
-  return rules[state].served
-}
-
-export function isVisible(state: NamespaceState): boolean {
-  return rules[state].visible
+/** Whether a reconciler has something to do. */
+export function isUnderWay(state: NamespaceState): boolean {
+  return settledState(state) !== state
 }
 
 /** What a failure makes of the state; states in which nothing is under way stay. */
@@ -67,3 +59,6 @@ export function settledState(state: NamespaceState): NamespaceState {
       return state
   }
 }
+
+/** All for which `isUnderWay` holds. */
+export const statesUnderWay: readonly NamespaceState[] = all.filter(isUnderWay)

@@ -1,7 +1,7 @@
 import { type RawBuilder, type Selectable, sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { AppError, notFound } from '#libs/base'
-import type { NamespaceSpec, NamespaceState } from '#libs/domain/namespaces'
+import { type NamespaceSpec, type NamespaceState, statesBefore } from '#libs/domain/namespaces'
 import type { Executor, Trx } from '../database.ts'
 import { staleVersion } from '../stale-version.ts'
 import type { NamespacesTable } from './table.ts'
@@ -99,7 +99,7 @@ export async function updateNamespaceSpec(
   spec: NamespaceSpec,
   resourceVersion: string,
 ): Promise<NamespaceRow> {
-  return changeIntent(trx, proof, resourceVersion, {
+  return changeIntent(trx, proof, resourceVersion, statesBefore('activating', 'updating'), {
     spec: JSON.stringify(spec),
     // One that never came up is still coming up.
     state: sql<NamespaceState>`case when state in ('activating', 'activation_failed') then 'activating' else 'updating' end`,
@@ -112,13 +112,14 @@ export async function markNamespaceDeleting(
   proof: Authorized<'namespace', 'delete'>,
   resourceVersion: string,
 ): Promise<NamespaceRow> {
-  return changeIntent(trx, proof, resourceVersion, { state: sql<NamespaceState>`'deleting'` })
+  return changeIntent(trx, proof, resourceVersion, statesBefore('deleting'), { state: sql<NamespaceState>`'deleting'` })
 }
 
 async function changeIntent(
   trx: Trx,
   proof: Authorized<'namespace', 'update'> | Authorized<'namespace', 'delete'>,
   resourceVersion: string,
+  from: readonly NamespaceState[],
   change: { readonly spec?: string; readonly state: RawBuilder<NamespaceState> },
 ): Promise<NamespaceRow> {
   const { tenantId, namespaceId } = proof.target
@@ -134,13 +135,14 @@ async function changeIntent(
     }))
     .where('tenant_id', '=', tenantId)
     .where('id', '=', namespaceId)
-    .where('state', 'not in', ['deleting', 'deleted'])
+    .where('state', 'in', from)
     .where((eb) => eb(eb.cast<string>('resource_version', 'text'), '=', resourceVersion))
     .returningAll()
     .executeTakeFirst()
   if (row !== undefined) return row
   const present = await getNamespace(trx, proof)
-  if (present.state === 'deleting')
+  if (!from.includes(present.state)) {
     throw new AppError('precondition', `namespace ${JSON.stringify(namespaceId)} is being deleted`)
+  }
   throw staleVersion('namespace', resourceVersion, present.resource_version)
 }

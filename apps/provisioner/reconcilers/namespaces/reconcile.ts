@@ -2,7 +2,7 @@ import type { Authorized } from '#libs/authz'
 import { systemActor } from '#libs/authz'
 import { type Clock, coerceError } from '#libs/base'
 import type { Region } from '#libs/config'
-import { failedState, type NamespaceState, plan, settledState } from '#libs/domain/namespaces'
+import { failedState, isUnderWay, type NamespaceState, plan, settledState } from '#libs/domain/namespaces'
 import { enqueue } from '#libs/jobs'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
@@ -134,10 +134,6 @@ async function noteFailure(
     { waitingFor: error.message, failures },
   )
   return again(retryDelayMs(failures))
-}
-
-function isUnderWay(state: NamespaceState): boolean {
-  return settledState(state) !== state
 }
 
 /** `<name>.<tenant id>` */
