@@ -41,7 +41,7 @@ export function systemActor(name: string): {
   })
 }
 
-export function actorOf(claims: Claims): Actor {
+function actorOf(claims: Claims): Actor {
   switch (claims.kind) {
     case 'user':
     case 'service_account':

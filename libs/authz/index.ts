@@ -1,4 +1,4 @@
-export { actorOf, authorize, systemActor } from './authorize.ts'
+export { authorize, systemActor } from './authorize.ts'
 export type { Actor, Authorized, Limit } from './authorized.ts'
 export {
   type Access,

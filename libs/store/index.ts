@@ -1,7 +1,7 @@
 export { Database, type DatabaseOptions, type Executor, type Trx } from './database.ts'
 export { type LeasedTable, releaseLease, StaleWriterError, takeLease } from './lease.ts'
 export { type MigrateOptions, migrate, NewerSchemaError } from './migration/migrate.ts'
-export { type DatabaseRole, databaseRoles, roleUrl } from './migration/roles.ts'
+export { type DatabaseRole, roleUrl } from './migration/roles.ts'
 export { assertSchemaFits } from './migration/schema-guard.ts'
 export { staleVersion } from './stale-version.ts'
 export { isDatabaseUnavailable } from './unavailable.ts'

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 const mayWrite = process.env.UPDATE_GOLDENS === '1'
 
 /** A list of names, one a line, that may only shrink: names that went are struck, and no switch lets a new one in. */
-export function readRatchet(file: URL): readonly string[] {
+function readRatchet(file: URL): readonly string[] {
   return readFileSync(file, 'utf8')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))

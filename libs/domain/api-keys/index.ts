@@ -3,7 +3,6 @@ export {
   type ApiKeyState,
   apiKeyLimit,
   apiKeyState,
-  latestExpiry,
   validateApiKeySpec,
   validateApiKeyUpdate,
 } from './spec.ts'

@@ -26,7 +26,7 @@ export function apiKeyLimit(ownerType: ApiKeySpec['ownerType']): number {
 }
 
 /** Two calendar years from now: the longest life of a key. */
-export function latestExpiry(now: Date): Date {
+function latestExpiry(now: Date): Date {
   const latest = new Date(now)
   latest.setUTCFullYear(latest.getUTCFullYear() + 2)
   return latest

@@ -63,7 +63,7 @@ export function validateServiceAccountUpdate(
   return serviceAccountSpecEquals(current, next) ? [{ field: 'spec', message: 'nothing to change' }] : []
 }
 
-export function serviceAccountSpecEquals(a: ServiceAccountSpec, b: ServiceAccountSpec): boolean {
+function serviceAccountSpecEquals(a: ServiceAccountSpec, b: ServiceAccountSpec): boolean {
   const sameAccess =
     a.access === undefined || b.access === undefined ? a.access === b.access : accessEquals(a.access, b.access)
   return (

@@ -51,10 +51,7 @@ export async function ensureAuthority(
   return row
 }
 
-export async function findAuthority(
-  executor: Executor,
-  owner: AuthorityOwner,
-): Promise<CertificateAuthorityRow | undefined> {
+async function findAuthority(executor: Executor, owner: AuthorityOwner): Promise<CertificateAuthorityRow | undefined> {
   return executor
     .selectFrom('certificate_authorities')
     .selectAll()

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { Client } from 'pg'
 
 /** The database roles of the product's processes. What each may do stands in `migrations/0005-guard-tenants.sql`. */
-export const databaseRoles = [
+const databaseRoles = [
   'aqueduct_api',
   'aqueduct_signup',
   'aqueduct_operator',
@@ -15,7 +15,7 @@ export type DatabaseRole = (typeof databaseRoles)[number]
  * A role's password, derived from the master key: every process that may know it can work it out, and there is no
  * further secret to keep or to lose.
  */
-export function rolePassword(masterKey: Uint8Array, role: DatabaseRole): string {
+function rolePassword(masterKey: Uint8Array, role: DatabaseRole): string {
   return createHmac('sha256', masterKey).update(`database role ${role}`).digest('base64url')
 }
 
