@@ -42,7 +42,7 @@ export async function createApiKey(
     .executeTakeFirstOrThrow()
   if (count >= limit) {
     throw new AppError(
-      'exhausted',
+      'precondition',
       `the owner has ${count} API keys that have not expired, and ${limit} is the limit: delete one first`,
     )
   }

@@ -91,7 +91,10 @@ describe('API keys', () => {
     )
     expect(answers.filter((answer) => answer.status === 200)).toHaveLength(9)
     const refused = answers.find((answer) => answer.status !== 200)
-    expect(refused?.body.message).toContain('10 is the limit')
+    expect(refused?.body).toMatchObject({
+      code: status.FAILED_PRECONDITION,
+      message: expect.stringContaining('10 is the limit'),
+    })
   })
 
   test('are updated by compare-and-set, in name, description and disabled alone', async () => {
