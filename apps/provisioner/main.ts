@@ -31,6 +31,7 @@ if (settings.regions.some((region) => region.driver === 'local')) {
       nodesDir: settings.nodesDirectory,
       agentMain: resolve(import.meta.dirname, '../node/main.ts'),
       nodeBinary: process.execPath,
+      logLevel: settings.logLevel,
       ports: allPorts(nodePorts),
     }),
   )

@@ -1,6 +1,5 @@
 import type { Clock } from '#libs/base'
 import type { Region } from '#libs/config'
-import { probeIssuer } from '#libs/keyring'
 import { sealer } from '#libs/sealing'
 import { Database } from '#libs/store'
 import { createLogger } from '#libs/telemetry'
@@ -35,6 +34,8 @@ export class SmallWorld {
   /** Every outward call in its order. */
   readonly steps: string[] = []
   loss: Loss | undefined
+  /** A setting that goes into every node's manifest. */
+  discoveryUrl = 'https://discovery.test:1'
   #now = Date.now()
 
   constructor(testDatabase: TestDatabase) {
@@ -82,7 +83,7 @@ export class SmallWorld {
       temporalServer: '/bin/temporal-server',
       envoy: '/bin/envoy',
       envoyConcurrency: 1,
-      discoveryUrl: `https://${probeIssuer}:1`,
+      discoveryUrl: this.discoveryUrl,
       cellDatabaseUrl: 'postgres://admin@127.0.0.1:5432/postgres',
     }
   }
@@ -123,6 +124,11 @@ export class SmallWorld {
   /** One pass over one namespace, whatever its state. */
   async pass(namespaceId: string): Promise<Next | 'lost'> {
     return this.#run(() => reconcileNamespace(this.#deps, namespaceId))
+  }
+
+  /** One pass over one node, whatever its state. */
+  async passNode(nodeId: string): Promise<Next | 'lost'> {
+    return this.#run(() => reconcileNode(this.#deps, nodeId))
   }
 
   async #run(pass: () => Promise<Next>): Promise<Next | 'lost'> {

@@ -189,3 +189,16 @@ test('a pass that slept through a change of intent writes nothing any more', asy
   expect(rows).toEqual([{ state: 'deleted' }])
   expect(await operations()).toMatchObject([{ state: 'fulfilled' }, { state: 'fulfilled' }, { state: 'fulfilled' }])
 })
+
+test('nodes get a new manifest when a setting in it changes, and only then', async () => {
+  await ask('payments')
+  await world.settle()
+  const [node] = await world.driver.list()
+  const nodeId = node?.nodeId ?? ''
+  await world.passNode(nodeId)
+  expect(world.driver.manifest(nodeId)?.generation).toBe(1)
+  world.discoveryUrl = 'https://moved.test:2'
+  for (let pass = 0; pass < 3; pass += 1) await world.passNode(nodeId)
+  expect(world.driver.manifest(nodeId)).toMatchObject({ generation: 2, edge: { url: 'https://moved.test:2' } })
+  expect(await world.driver.list()).toHaveLength(1)
+})

@@ -1,7 +1,7 @@
 import { systemActor } from '#libs/authz'
 import { coerceError } from '#libs/base'
 import { listCells } from '#libs/store/cells'
-import { findNamespaceIds } from '#libs/store/namespaces'
+import { findWanted } from '#libs/store/namespaces'
 import { ownerKey } from '../reconcilers/namespaces/execute.ts'
 import type { Outward } from '../reconcilers/outward.ts'
 import type { CellClient } from '../temporal/cell-client.ts'
@@ -16,9 +16,9 @@ const system = systemActor('orphan-namespaces')
 const cellsPerPage = 100
 
 /**
- * Deletes namespaces on cells that no row owns. Only ours: one without our mark was made by an operator by hand. The
- * row of a namespace is there before the cell hears of it and stays for ever, so there is no grace to wait out; the
- * world is listed first all the same.
+ * Deletes namespaces on cells whose row does not want them there: a deletion whose answer was lost, a writer that came too
+ * late. One with our mark and no row at all is left alone and told of: rows stay for ever, so the database is older than
+ * the cell (a restored backup, most likely), and what it does not know of is somebody's data.
  */
 export async function collectOrphanNamespaces(deps: OrphanNamespacesDeps): Promise<number> {
   let collected = 0
@@ -40,15 +40,19 @@ async function collectInCell(deps: OrphanNamespacesDeps, cellId: string): Promis
     const marked = (await client.listNamespaces()).filter(
       (namespace) => ownerKey in namespace.data && namespace.state !== 'deleted',
     )
-    const owned = await findNamespaceIds(
-      deps.database.all,
-      cellId,
-      marked.map((namespace) => namespace.name),
-    )
-    const orphans = marked.filter((namespace) => !owned.has(namespace.name))
+    const names = marked.map((namespace) => namespace.name)
+    const wanted = await findWanted(deps.database.all, cellId, names)
+    const strangers = names.filter((name) => !wanted.has(name))
+    if (strangers.length > 0) {
+      deps.logger.error(
+        { cell: cellId, namespaces: strangers.slice(0, 20), count: strangers.length },
+        'namespaces on a cell have no row: was the database restored from a backup? They are left alone',
+      )
+    }
+    const orphans = names.filter((name) => wanted.get(name) === false)
     for (const orphan of orphans) {
-      await deps.outward('collect-namespace', () => client.deleteNamespace(orphan.name))
-      deps.logger.warn({ namespace: orphan.name, cell: cellId }, 'orphan namespace collected')
+      await deps.outward('collect-namespace', () => client.deleteNamespace(orphan))
+      deps.logger.warn({ namespace: orphan, cell: cellId }, 'orphan namespace collected')
     }
     return orphans.length
   } catch (thrown) {

@@ -93,6 +93,7 @@ async function insertCell(trx: Trx, template: CellTemplate): Promise<string> {
       driver: template.driver,
       address: null,
       observed: null,
+      manifest_settings: null,
       lease_owner: null,
       leased_until: null,
     })

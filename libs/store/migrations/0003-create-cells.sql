@@ -32,6 +32,8 @@ create table nodes (
   state text not null default 'creating' check (state in ('creating', 'ready', 'failed', 'deleting', 'deleted')),
   observed jsonb,
   generation bigint not null default 1,
+  -- Of the settings that its last manifest was rendered from: others mean a new manifest.
+  manifest_settings text,
   conditions jsonb not null default '{}',
   failures integer not null default 0,
   lease_owner text,

@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { notFound } from '#libs/base'
-import type { NamespaceState } from '#libs/domain/namespaces'
+import { type NamespaceState, statesUnderWay } from '#libs/domain/namespaces'
+import { openStates } from '#libs/domain/operations'
 import type { Executor, Trx } from '../database.ts'
 import { StaleWriterError } from '../lease.ts'
 import type { NamespaceRow } from './store.ts'
@@ -61,7 +62,7 @@ async function tellOperations(executor: Executor, namespaceId: string, waitingFo
     .updateTable('operations')
     .set({ state: 'in_progress', waiting_for: waitingFor, started_at: sql<Date>`coalesce(started_at, now())` })
     .where('resource_id', '=', namespaceId)
-    .where('state', 'in', ['pending', 'in_progress'])
+    .where('state', 'in', openStates)
     .execute()
 }
 
@@ -132,7 +133,7 @@ export async function failNamespace(
     .set({ state, waiting_for: reason })
     .where('id', '=', namespaceId)
     .where('generation', '=', generation)
-    .where('state', 'in', ['activating', 'updating', 'deleting'])
+    .where('state', 'in', statesUnderWay)
     .execute()
   await endOperations(trx, namespaceId, generation, 'failed', reason)
 }
@@ -155,7 +156,7 @@ async function endOperations(
     })
     .where('resource_id', '=', resourceId)
     .where('generation', '<=', generation)
-    .where('state', 'in', ['pending', 'in_progress'])
+    .where('state', 'in', openStates)
     .execute()
 }
 
@@ -167,7 +168,7 @@ export async function listUnsettled(
   return executor
     .selectFrom('namespaces')
     .select(['id', 'tenant_id'])
-    .where('state', 'in', ['activating', 'updating', 'deleting'])
+    .where('state', 'in', statesUnderWay)
     .where((eb) => eb.or([eb('leased_until', 'is', null), eb('leased_until', '<', sql<Date>`now()`)]))
     .limit(limit)
     .execute()
@@ -179,7 +180,7 @@ export async function listWaitingForCell(executor: Executor, cellId: string): Pr
     .selectFrom('namespaces')
     .select('id')
     .where('cell_id', '=', cellId)
-    .where('state', 'in', ['activating', 'updating', 'deleting'])
+    .where('state', 'in', statesUnderWay)
     .execute()
   return rows.map((row) => row.id)
 }
@@ -192,7 +193,7 @@ export async function listOverdue(
   return executor
     .selectFrom('operations')
     .select(['resource_id', 'tenant_id', 'generation', 'waiting_for'])
-    .where('state', 'in', ['pending', 'in_progress'])
+    .where('state', 'in', openStates)
     .where('deadline_at', '<', sql<Date>`now()`)
     .limit(limit)
     .execute()
@@ -202,21 +203,22 @@ function json(value: object | null): string | null {
   return value === null ? null : JSON.stringify(value)
 }
 
-/** Which of these ids have a row that wants them on this cell: one that is deleted, or elsewhere, wants nothing here. */
-export async function findNamespaceIds(
+/**
+ * What the rows say of namespaces that were found on a cell: whether their row wants them there. An id that is missing
+ * from the answer has no row at all, which does not happen by itself, since rows stay for ever.
+ */
+export async function findWanted(
   executor: Executor,
   cellId: string,
   ids: readonly string[],
-): Promise<ReadonlySet<string>> {
-  if (ids.length === 0) return new Set()
+): Promise<ReadonlyMap<string, boolean>> {
+  if (ids.length === 0) return new Map()
   const rows = await executor
     .selectFrom('namespaces')
-    .select('id')
+    .select(['id', 'cell_id', 'state'])
     .where('id', 'in', [...ids])
-    .where('cell_id', '=', cellId)
-    .where('state', '<>', 'deleted')
     .execute()
-  return new Set(rows.map((row) => row.id))
+  return new Map(rows.map((row) => [row.id, row.cell_id === cellId && row.state !== 'deleted']))
 }
 
 /** Those that edges serve, by id: for the renewal of their certificates. */

@@ -37,6 +37,8 @@ export async function listNodes(
 export interface NodeRecord {
   readonly state?: NodeRow['state']
   readonly address?: string | null
+  /** Together with the observation that `create` is about to be called with a manifest from them. */
+  readonly manifestSettings?: string
   readonly observed?: object | null
   readonly conditions?: Readonly<Record<string, unknown>>
   readonly failures?: number
@@ -55,6 +57,7 @@ export async function recordNode(
       updated_at: new Date(),
       ...(record.state === undefined ? {} : { state: record.state }),
       ...(record.address === undefined ? {} : { address: record.address }),
+      ...(record.manifestSettings === undefined ? {} : { manifest_settings: record.manifestSettings }),
       ...(record.observed === undefined
         ? {}
         : { observed: record.observed === null ? null : JSON.stringify(record.observed) }),

@@ -74,20 +74,22 @@ test('one orphan that cannot be stopped does not save the others', async () => {
   expect(await driver.list()).toHaveLength(1)
 })
 
-test('a namespace on a cell that no row owns is deleted; what an operator made by hand, and what a row owns, stay', async () => {
+test('a namespace that its row does not want there is deleted; what is wanted, made by hand or older than the database stays', async () => {
   const cell = new FakeCellClient()
   const register = (name: string, data: Record<string, string>) =>
     cell.registerNamespace({ name, retentionDays: 1, description: '', data })
   await register('owned.abcde', { [ownerKey]: 'abcde' })
-  await register('orphan.abcde', { [ownerKey]: 'abcde' })
+  await register('moved.abcde', { [ownerKey]: 'abcde' })
+  await register('restored.abcde', { [ownerKey]: 'abcde' })
   await register('deleted.abcde', { [ownerKey]: 'abcde' })
   await register('by-hand', {})
   await admin.query(`
     insert into namespaces (id, tenant_id, name, region, spec, created_by, cell_id, state) values
     ('owned.abcde', 'abcde', 'owned', 'aws-us-east-1', '{}', 'x', 'cell-1', 'activating'),
+    ('moved.abcde', 'abcde', 'moved', 'aws-us-east-1', '{}', 'x', null, 'active'),
     ('deleted.abcde', 'abcde', 'deleted', 'aws-us-east-1', '{}', 'x', 'cell-1', 'deleted')`)
   expect(await collectOrphanNamespaces({ database, logger, outward, cellClient: async () => cell })).toBe(2)
-  expect((await cell.listNamespaces()).map((namespace) => namespace.name).sort()).toEqual(['by-hand', 'owned.abcde'])
+  expect((await cell.listNamespaces()).map((namespace) => namespace.name).sort()).toEqual(['by-hand', 'owned.abcde', 'restored.abcde'])
 })
 
 test('an operation past its deadline fails with what it waited for, and its namespace with it', async () => {

@@ -10,6 +10,7 @@ export interface AgentCommand {
   readonly dir: string
   readonly agentMain: string
   readonly nodeBinary: string
+  readonly logLevel: string
 }
 
 const startMs = 15_000
@@ -31,7 +32,11 @@ export async function startAgent(command: AgentCommand): Promise<void> {
       // A session of its own: what ends the provisioner, a terminal's Ctrl-C among it, does not reach the node.
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
-      env: { PATH: '/usr/local/bin:/usr/bin:/bin', AQUEDUCT_AGENT_DIR: await realpath(command.dir) },
+      env: {
+        PATH: '/usr/local/bin:/usr/bin:/bin',
+        AQUEDUCT_AGENT_DIR: await realpath(command.dir),
+        AQUEDUCT_LOG_LEVEL: command.logLevel,
+      },
     })
     let ended: string | undefined
     child.once('error', (error) => {

@@ -15,6 +15,8 @@ export interface LocalDriverOptions {
   readonly agentMain: string
   /** The Node binary that runs agents: `process.execPath`. */
   readonly nodeBinary: string
+  /** Of the agents: `info` by default. */
+  readonly logLevel?: string
   /** First two octets of the nodes' addresses, `127.77`; by default derived from `nodesDir`. */
   readonly addressPrefix?: string
   /** TCP ports that nodes listen on: an address where somebody else has one of them is not given out. */
@@ -69,7 +71,12 @@ export class LocalDriver implements NodeDriver {
         const content = JSON.stringify(manifest)
         await writeFileAtomic(join(dir, 'manifest.json'), content, { mode: 0o600, durable: true })
       }
-      await startAgent({ dir, agentMain: this.#options.agentMain, nodeBinary: this.#options.nodeBinary })
+      await startAgent({
+        dir,
+        agentMain: this.#options.agentMain,
+        nodeBinary: this.#options.nodeBinary,
+        logLevel: this.#options.logLevel ?? 'info',
+      })
       return this.get(nodeId)
     })
   }

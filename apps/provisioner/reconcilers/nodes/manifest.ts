@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Clock } from '#libs/base'
 import { type NodeManifest, nodePorts } from '#libs/domain/nodes'
 import { openAuthority, openSigningKey, readJwks } from '#libs/keyring'
@@ -22,6 +23,16 @@ export interface ManifestDeps {
   readonly discoveryUrl: string
   /** Server on which the cells' databases are. */
   readonly cellDatabaseUrl: string
+}
+
+/**
+ * A hash of all that goes into every manifest from the settings, and not from rows or keys (those bump the node's
+ * generation themselves): nodes whose last manifest came from other settings need a new one.
+ */
+export function manifestSettings(deps: ManifestDeps): string {
+  const { host, pathname } = new URL(deps.cellDatabaseUrl)
+  const parts = [deps.temporalServer, deps.envoy, deps.envoyConcurrency, deps.discoveryUrl, host, pathname]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
 }
 
 /** Gathers what a node is to be from the rows and the keys, and renders it. */

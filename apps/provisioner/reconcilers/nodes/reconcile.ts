@@ -3,14 +3,14 @@ import { coerceError } from '#libs/base'
 import { type ObservedNode, planNode } from '#libs/domain/cells'
 import { enqueue } from '#libs/jobs'
 import { getCell } from '#libs/store/cells'
-import { getNode, type NodeRow, recordNode } from '#libs/store/nodes'
+import { bumpNodeGeneration, getNode, type NodeRow, recordNode } from '#libs/store/nodes'
 import type { Logger } from '#libs/telemetry'
 import { DriverError, type NodeDriver, type NodeInstance } from '../../drivers/contract.ts'
 import { leasedPass } from '../leased-pass.ts'
 import { again, type Next, settled } from '../next.ts'
 import type { Outward } from '../outward.ts'
 import { retryDelayMs } from '../retry-delay.ts'
-import { type ManifestDeps, manifestOf } from './manifest.ts'
+import { type ManifestDeps, manifestOf, manifestSettings } from './manifest.ts'
 
 export interface NodeReconcilerDeps extends ManifestDeps {
   readonly outward: Outward
@@ -50,15 +50,21 @@ async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, r
   ) {
     return settled
   }
-  const observed = await look(deps, driver, row.id)
+  const settings = manifestSettings(deps)
   const deleted = row.state === 'deleting'
+  if (!deleted && row.manifest_settings !== null && row.manifest_settings !== settings) {
+    await bumpNodeGeneration(deps.database.all, proof)
+    await recordNode(deps.database.all, proof, holder, { manifestSettings: settings })
+    return again(0)
+  }
+  const observed = await look(deps, driver, row.id)
   const [step] = planNode({ nodeId: row.id, generation: row.generation, deleted }, observed)
   const record = (fields: Parameters<typeof recordNode>[3]) => recordNode(deps.database.all, proof, holder, fields)
   switch (step?.kind) {
     case 'create-node': {
       const address = row.address ?? (await deps.outward('reserve-address', () => driver.reserveAddress(row.id)))
       const manifest = await manifestOf(deps, cell, row, address)
-      await record({ address, observed: { kind: 'unknown' } })
+      await record({ address, observed: { kind: 'unknown' }, manifestSettings: settings })
       const made = await deps.outward('create-node', () => driver.create(manifest))
       await record({ observed: present(made) })
       return again(startingMs)
