@@ -48,7 +48,7 @@ export const rpcPermissions: Readonly<Record<string, readonly [Permission, ...Pe
   DeleteApiKey: ['api_key.delete'],
 }
 
-/** Asked by the transport before it looks for a handler. */
+/** Asked at every call, before its handler. */
 export function rpcIsInPolicy(rpc: string): boolean {
   return Object.hasOwn(rpcPermissions, rpc)
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { rpcIsInPolicy } from '#libs/authz'
 import { AppError, coerceError } from '#libs/base'
 import type { CloudHandlers, Rpc } from '#libs/cloud-api'
 import { Histogram, type Logger, type Registry } from '#libs/telemetry'
@@ -55,6 +56,8 @@ export function createDispatch<Claims>(deps: DispatcherDeps<Claims>): Dispatch {
     // The table is keyed by the rpc's name, so that this handler takes this rpc's request; the compiler cannot follow.
     const handler = handlers[call.rpc.name] as AnyHandler<Claims> | undefined
     if (handler === undefined) throw new AppError('unimplemented', `${call.rpc.name} is not implemented`)
+    // What nobody has thought about is nobody's to call.
+    if (!rpcIsInPolicy(call.rpc.name)) throw new AppError('forbidden', `you may not call ${call.rpc.name}`)
     const context: CallContext<Claims> = {
       claims,
       requestId: call.requestId,

@@ -21,6 +21,7 @@ beforeAll(async () => {
         if (namespace === 'bug') throw new TypeError('password is hunter2')
         return { namespace: { namespace: namespace ?? '', spec: { name: 'orders', retentionDays: 3 }, tags: {} } }
       },
+      GetUsage: async () => ({ nextPageToken: 'secret' }),
       CreateNamespace: async (_context, request) => {
         if (request.spec?.name === 'bad') throw invalidField('spec.name', 'is bad')
         return { asyncOperation: { id: 'op-1', operationInput: packAny('CreateNamespace', request) } }
@@ -49,6 +50,12 @@ test('answers proto3 JSON, and hands the handler its context', async () => {
     sourceAddress: '127.0.0.1',
     apiVersion: '2025-07-09-00',
   })
+})
+
+test('a handler that the policy does not know is out of reach', async () => {
+  const answer = await app.inject({ url: '/cloud/usage', headers: { authorization } })
+  expect(answer.statusCode).toBe(403)
+  expect(answer.json()).toEqual({ code: 7, message: 'you may not call GetUsage' })
 })
 
 test('an operation shows the request that it came from', async () => {
