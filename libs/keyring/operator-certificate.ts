@@ -25,21 +25,11 @@ export async function issueOperatorCertificate(
   })
   await recordCertificate(executor, {
     id: newId('cert'),
-    authority_id: issuer.id,
+    authorityId: issuer.id,
     purpose: 'operator',
-    tenant_id: null,
-    namespace_id: null,
-    node_id: null,
-    common_name: name,
-    serial_number: issued.serialNumber,
-    fingerprint: issued.fingerprintSha256,
-    certificate_pem: issued.certificatePem,
-    key_sealed: null,
-    not_before: issued.notBefore,
-    not_after: issued.notAfter,
-    issued_by: issuedBy,
-    revoked_at: null,
-    revoked_by: null,
+    commonName: name,
+    issued,
+    issuedBy,
   })
   return issued
 }

@@ -56,21 +56,12 @@ export async function issueTenantCertificate(
   )
   const row = await recordCertificate(database.all, {
     id: newId('cert'),
-    authority_id: authority.id,
+    authorityId: authority.id,
     purpose: 'tenant_client',
-    tenant_id: tenantId,
-    namespace_id: null,
-    node_id: null,
-    common_name: describeCertificate(issued.certificatePem).commonName,
-    serial_number: issued.serialNumber,
-    fingerprint: issued.fingerprintSha256,
-    certificate_pem: issued.certificatePem,
-    key_sealed: null,
-    not_before: issued.notBefore,
-    not_after: issued.notAfter,
-    issued_by: proof.actor.id,
-    revoked_at: null,
-    revoked_by: null,
+    tenantId,
+    commonName: describeCertificate(issued.certificatePem).commonName,
+    issued,
+    issuedBy: proof.actor.id,
   })
   return {
     id: row.id,

@@ -1,7 +1,7 @@
-import type { Insertable, Selectable } from 'kysely'
-import { sql } from 'kysely'
+import { type Selectable, sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { newId, notFound } from '#libs/base'
+import type { IssuedCertificate } from '#libs/pki'
 import type { Executor } from '../database.ts'
 import type { CertificateAuthoritiesTable, CertificatesTable } from './table.ts'
 
@@ -61,11 +61,47 @@ async function findAuthority(executor: Executor, owner: AuthorityOwner): Promise
     .executeTakeFirst()
 }
 
-export async function recordCertificate(
-  executor: Executor,
-  certificate: Insertable<CertificatesTable>,
-): Promise<CertificateRow> {
-  return executor.insertInto('certificates').values(certificate).returningAll().executeTakeFirstOrThrow()
+/** A certificate that one of our authorities signed, and whom it is for. */
+export interface NewCertificate {
+  /** Chosen by who issues it: a key is sealed for the place `certificates/<id>`. */
+  readonly id: string
+  readonly authorityId: string
+  readonly purpose: CertificateRow['purpose']
+  readonly tenantId?: string
+  readonly namespaceId?: string
+  readonly nodeId?: string
+  readonly commonName: string
+  readonly issued: IssuedCertificate
+  /** Only of those that we serve with ourselves. */
+  readonly keySealed?: string
+  /** The operator's name, or the part of the product. */
+  readonly issuedBy: string
+}
+
+export async function recordCertificate(executor: Executor, certificate: NewCertificate): Promise<CertificateRow> {
+  const { issued } = certificate
+  return executor
+    .insertInto('certificates')
+    .values({
+      id: certificate.id,
+      authority_id: certificate.authorityId,
+      purpose: certificate.purpose,
+      tenant_id: certificate.tenantId ?? null,
+      namespace_id: certificate.namespaceId ?? null,
+      node_id: certificate.nodeId ?? null,
+      common_name: certificate.commonName,
+      serial_number: issued.serialNumber,
+      fingerprint: issued.fingerprintSha256,
+      certificate_pem: issued.certificatePem,
+      key_sealed: certificate.keySealed ?? null,
+      not_before: issued.notBefore,
+      not_after: issued.notAfter,
+      issued_by: certificate.issuedBy,
+      revoked_at: null,
+      revoked_by: null,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow()
 }
 
 /** Newest first; of one tenant, or of all. `before` is the id of the last one of the page before. */

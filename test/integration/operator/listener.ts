@@ -7,7 +7,7 @@ import fastify, { type FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { newId, systemClock } from '#libs/base'
 import { openAuthority, openSigningKey } from '#libs/keyring'
-import { type CertificateAuthority, describeCertificate, issueCertificate } from '#libs/pki'
+import { type CertificateAuthority, issueCertificate } from '#libs/pki'
 import { type Sealer, sealer } from '#libs/sealing'
 import { Database } from '#libs/store'
 import { recordCertificate } from '#libs/store/certificates'
@@ -157,21 +157,11 @@ export class Listeners {
     if (record) {
       await recordCertificate(this.database.all, {
         id,
-        authority_id: authority.id,
+        authorityId: authority.id,
         purpose: 'operator',
-        tenant_id: null,
-        namespace_id: null,
-        node_id: null,
-        common_name: name,
-        serial_number: made.serialNumber,
-        fingerprint: describeCertificate(made.certificatePem).fingerprintSha256,
-        certificate_pem: made.certificatePem,
-        key_sealed: null,
-        not_before: made.notBefore,
-        not_after: made.notAfter,
-        issued_by: 'test',
-        revoked_at: null,
-        revoked_by: null,
+        commonName: name,
+        issued: made,
+        issuedBy: 'test',
       })
     }
     return { id, cert: made.certificatePem, key: made.keyPem }

@@ -1,5 +1,4 @@
-import type { Clock } from '#libs/base'
-import { newId } from '#libs/base'
+import { type Clock, newId } from '#libs/base'
 import { openAuthority } from '#libs/keyring'
 import { issueCertificate } from '#libs/pki'
 import type { Sealer } from '#libs/sealing'
@@ -44,21 +43,14 @@ export async function ensureEdgeCertificate(
   const id = newId('cert')
   await recordCertificate(all, {
     id,
-    authority_id: authority.id,
+    authorityId: authority.id,
     purpose: 'edge_server',
-    tenant_id: tenantId,
-    namespace_id: namespaceId,
-    node_id: null,
-    common_name: namespaceId,
-    serial_number: issued.serialNumber,
-    fingerprint: issued.fingerprintSha256,
-    certificate_pem: issued.certificatePem,
-    key_sealed: deps.sealer.seal(issued.keyPem, `certificates/${id}`),
-    not_before: issued.notBefore,
-    not_after: issued.notAfter,
-    issued_by: 'provisioner',
-    revoked_at: null,
-    revoked_by: null,
+    tenantId,
+    namespaceId,
+    commonName: namespaceId,
+    issued,
+    keySealed: deps.sealer.seal(issued.keyPem, `certificates/${id}`),
+    issuedBy: 'provisioner',
   })
   return true
 }

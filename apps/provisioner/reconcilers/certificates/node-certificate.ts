@@ -48,21 +48,13 @@ export async function ensureNodeCertificate(
   const id = newId('cert')
   await recordCertificate(all, {
     id,
-    authority_id: authority.id,
+    authorityId: authority.id,
     purpose: 'node',
-    tenant_id: null,
-    namespace_id: null,
-    node_id: nodeId,
-    common_name: nodeId,
-    serial_number: issued.serialNumber,
-    fingerprint: issued.fingerprintSha256,
-    certificate_pem: issued.certificatePem,
-    key_sealed: deps.sealer.seal(issued.keyPem, `certificates/${id}`),
-    not_before: issued.notBefore,
-    not_after: issued.notAfter,
-    issued_by: 'provisioner',
-    revoked_at: null,
-    revoked_by: null,
+    nodeId,
+    commonName: nodeId,
+    issued,
+    keySealed: deps.sealer.seal(issued.keyPem, `certificates/${id}`),
+    issuedBy: 'provisioner',
   })
   return identity(issued.certificatePem, issued.keyPem, authority.certificatePem, true)
 }
