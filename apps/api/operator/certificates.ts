@@ -4,7 +4,7 @@ import { type CertificateRow, getCertificate, listCertificates, revokeCertificat
 import { claimsOf } from './authenticate-operators.ts'
 import type { OperatorContext } from './operator-context.ts'
 import { type PageQuery, pageParameters, readPage } from './paging.ts'
-import { answer, idParameter, listOf, noBody, oneOf, request, route, string, time } from './schemas.ts'
+import { answer, type ById, idParameter, listOf, noBody, oneOf, request, route, string, time } from './schemas.ts'
 
 const tag = 'Certificates'
 const certificateSchema = answer(
@@ -25,10 +25,6 @@ const certificateSchema = answer(
   },
   ['tenantId', 'revokedAt', 'revokedBy'],
 )
-
-interface ById {
-  readonly Params: { readonly id: string }
-}
 
 export function certificateRoutes(app: FastifyInstance, { database, pages }: OperatorContext): void {
   const params = idParameter

@@ -5,7 +5,7 @@ import { getNode, listNodes, type NodeRow } from '#libs/store/nodes'
 import { claimsOf } from './authenticate-operators.ts'
 import type { OperatorContext } from './operator-context.ts'
 import { type PageQuery, pageParameters, readPage } from './paging.ts'
-import { answer, idParameter, integer, listOf, oneOf, request, route, string, time } from './schemas.ts'
+import { answer, type ById, idParameter, integer, listOf, oneOf, request, route, string, time } from './schemas.ts'
 
 const tag = 'Cells and nodes'
 const states = oneOf('creating', 'ready', 'failed', 'deleting', 'deleted')
@@ -40,10 +40,6 @@ const nodeSchema = answer(
   },
   ['address'],
 )
-
-interface ById {
-  readonly Params: { readonly id: string }
-}
 
 /** Where namespaces run. Passwords, keys and what drivers note down for themselves stay inside. */
 export function fleetRoutes(app: FastifyInstance, { database, pages }: OperatorContext): void {

@@ -7,11 +7,13 @@ import type { PageTokens } from '../paging/page-tokens.ts'
 
 /** What the routes of operators work with. */
 export interface OperatorContext {
+  /** Connected as `aqueduct_operator`. */
   readonly database: Database
   readonly sealer: Sealer
   readonly mailer: Mailer
   readonly logger: Logger
   readonly clock: Clock
+  /** Where the public API stands, without a slash at the end: invitations link to it. */
   readonly publicUrl: string
   readonly pages: PageTokens
 }

@@ -1,13 +1,10 @@
 import type { Server } from 'node:https'
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
-import type { Clock } from '#libs/base'
-import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
-import type { Logger } from '#libs/telemetry'
-import type { Mailer } from '../mail/mailer.ts'
 import { openapi } from '../openapi/openapi.ts'
 import { pageTokens } from '../paging/page-tokens.ts'
 import { errors } from '../plugins/errors.ts'
+import { health } from '../plugins/health.ts'
 import { parseJsonBody } from '../plugins/json-body.ts'
 import { restServerOptions } from '../transport/rest-server-options.ts'
 import { auditLog } from './audit-log.ts'
@@ -20,15 +17,7 @@ import { operatorDocument } from './operator-document.ts'
 import { tenantRoutes } from './tenants.ts'
 import { waitlistRoutes } from './waitlist.ts'
 
-export interface OperatorDeps {
-  /** Connected as `aqueduct_operator`. */
-  readonly database: Database
-  readonly sealer: Sealer
-  readonly mailer: Mailer
-  readonly logger: Logger
-  readonly clock: Clock
-  /** Where the public API stands, without a slash at the end: invitations link to it. */
-  readonly publicUrl: string
+export interface OperatorDeps extends Omit<OperatorContext, 'pages'> {
   /** Of the product, for the OpenAPI document. */
   readonly version: string
   readonly tls: {
@@ -73,7 +62,7 @@ export async function buildOperator(deps: OperatorDeps): Promise<FastifyInstance
   await app.register(openapi, { version: deps.version, contract: false })
   await app.register(async (scope) => {
     parseJsonBody(scope)
-    healthRoutes(scope, database)
+    await scope.register(health, { ready: () => answers(database) })
     await scope.register(
       async (routes) => {
         waitlistRoutes(routes, context)
@@ -89,14 +78,10 @@ export async function buildOperator(deps: OperatorDeps): Promise<FastifyInstance
   return app
 }
 
-function healthRoutes(app: FastifyInstance, database: Database): void {
-  app.get('/healthz', { schema: { hide: true } }, async () => ({ status: 'ok' }))
-  app.get('/readyz', { schema: { hide: true } }, async (_request, reply) => {
-    try {
-      await database.pool.query('select 1')
-      return { status: 'ok' }
-    } catch {
-      return reply.code(503).send({ status: 'the database does not answer' })
-    }
-  })
+async function answers(database: Database): Promise<void> {
+  try {
+    await database.pool.query('select 1')
+  } catch (cause) {
+    throw new Error('the database does not answer', { cause })
+  }
 }

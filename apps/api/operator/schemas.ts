@@ -25,6 +25,11 @@ export function request(properties: Properties, required: readonly string[] = []
 /** For calls that say everything in their path. */
 export const noBody = { type: ['object', 'null'], additionalProperties: false } as const
 
+/** What `idParameter` makes of a route's path. */
+export interface ById {
+  readonly Params: { readonly id: string }
+}
+
 export const idParameter = request({ id: { type: 'string', minLength: 1, maxLength: 128 } }, ['id'])
 
 /** What a route says about itself: its part of the document, and its answer when all is well. */

@@ -10,7 +10,19 @@ import { claimsOf } from './authenticate-operators.ts'
 import { issueTenantCertificate, type TenantCertificateRequest } from './issue-tenant-certificate.ts'
 import type { OperatorContext } from './operator-context.ts'
 import { type PageQuery, pageParameters, readPage } from './paging.ts'
-import { answer, idParameter, integer, listOf, noBody, oneOf, request, route, string, time } from './schemas.ts'
+import {
+  answer,
+  type ById,
+  idParameter,
+  integer,
+  listOf,
+  noBody,
+  oneOf,
+  request,
+  route,
+  string,
+  time,
+} from './schemas.ts'
 
 const tag = 'Tenants'
 const tenantSchema = answer({
@@ -46,10 +58,6 @@ const issueSchema = request(
   },
   ['commonName'],
 )
-
-interface ById {
-  readonly Params: { readonly id: string }
-}
 
 export function tenantRoutes(app: FastifyInstance, context: OperatorContext): void {
   const { database, sealer, pages } = context

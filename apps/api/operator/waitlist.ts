@@ -11,7 +11,19 @@ import { note } from './audit-log.ts'
 import { claimsOf } from './authenticate-operators.ts'
 import type { OperatorContext } from './operator-context.ts'
 import { type PageQuery, pageParameters, readPage } from './paging.ts'
-import { answer, idParameter, integer, listOf, noBody, oneOf, request, route, string, time } from './schemas.ts'
+import {
+  answer,
+  type ById,
+  idParameter,
+  integer,
+  listOf,
+  noBody,
+  oneOf,
+  request,
+  route,
+  string,
+  time,
+} from './schemas.ts'
 
 const tag = 'Waitlist'
 const states = oneOf('waiting', 'approved', 'rejected')
@@ -34,10 +46,6 @@ const approvalSchema = answer({
   invitation: answer({ id: string, expiresAt: time }),
   mail: { ...oneOf('sent', 'outbox', 'failed'), description: 'After `failed`, approve again: a new mail goes out.' },
 })
-
-interface ById {
-  readonly Params: { readonly id: string }
-}
 
 export function waitlistRoutes(app: FastifyInstance, context: OperatorContext): void {
   const { database, pages } = context
