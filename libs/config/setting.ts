@@ -1,3 +1,5 @@
+import { coerceError } from '#libs/base'
+
 /** The environment as `main.ts` hands it in; nothing else reads `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -64,7 +66,7 @@ export function readSettings<Settings extends Readonly<Record<string, Setting<un
     try {
       values[key] = item.parse(written)
     } catch (thrown) {
-      mistakes.push(`${item.name} ${thrown instanceof Error ? thrown.message : String(thrown)} (${item.help})`)
+      mistakes.push(`${item.name} ${coerceError(thrown).message} (${item.help})`)
     }
   }
   if (mistakes.length > 0) throw new Error(`The configuration is not usable:\n  ${mistakes.join('\n  ')}`)

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
+import { coerceError } from '#libs/base'
 
 export interface HealthServerOptions {
   readonly host: string
@@ -26,7 +27,7 @@ export async function startHealthServer(
       case '/readyz':
         return void options.ready().then(
           () => answer(200, 'ready\n'),
-          (thrown: unknown) => answer(503, `${thrown instanceof Error ? thrown.message : 'not ready'}\n`),
+          (thrown: unknown) => answer(503, `${coerceError(thrown).message}\n`),
         )
       case '/metrics':
         return void options.registry.metrics().then(

@@ -1,3 +1,4 @@
+import { cellCacheMs } from '#libs/domain/namespaces'
 import type { NodePorts } from '#libs/domain/nodes'
 
 /** Where a cell keeps its data: two databases that one role owns, and that no other cell's role may enter. */
@@ -137,7 +138,7 @@ export function temporalDynamicConfig(limits: Readonly<Record<string, NamespaceL
     'frontend.rps': all(20_000),
     // 10 a second by default: a cell of a thousand namespaces would need 100 s after a restart.
     'worker.perNamespaceWorkerStartRate': all(100),
-    'system.namespaceCacheRefreshInterval': all('2s'),
+    'system.namespaceCacheRefreshInterval': all(`${cellCacheMs / 1000}s`),
     'frontend.globalNamespaceRPS': each((limit) => limit.requestsPerSecond),
     'frontend.globalNamespaceRPS.visibility': each((limit) => limit.visibilityRequestsPerSecond),
     'matching.enableFairness': each((limit) => limit.fairness),
