@@ -1,0 +1,60 @@
+import { coerceError } from '#libs/base'
+import { percentile } from '../statistics.ts'
+import { grpcJsCaller } from './grpc-js-caller.ts'
+import { http2Caller } from './http2-caller.ts'
+import type { GrpcJob, LoadResult } from './job.ts'
+
+/** One connection. Rejects for every status but OK. */
+export interface Caller {
+  call(): Promise<void>
+  close(): void
+}
+
+/** Keeps so many calls in flight for the time that was asked for. */
+export async function runGrpcLoad(job: GrpcJob): Promise<LoadResult> {
+  const open = job.client === 'grpc-js' ? grpcJsCaller : http2Caller
+  const callers = await Promise.all(Array.from({ length: job.connections }, () => open(job)))
+  try {
+    await keepInFlight(job, callers, job.warmupMs)
+    const cpu = process.cpuUsage()
+    const began = performance.now()
+    const { times, failures, failure } = await keepInFlight(job, callers, job.measureMs)
+    const seconds = (performance.now() - began) / 1000
+    const { user, system } = process.cpuUsage(cpu)
+    return {
+      calls: times.length,
+      perSecond: times.length / seconds,
+      p50: percentile(times, 0.5),
+      p99: percentile(times, 0.99),
+      failures,
+      ...(failure === undefined ? {} : { failure }),
+      clientCores: (user + system) / 1e6 / seconds,
+    }
+  } finally {
+    for (const caller of callers) caller.close()
+  }
+}
+
+async function keepInFlight({ inFlight }: GrpcJob, callers: readonly Caller[], forMs: number) {
+  const until = performance.now() + forMs
+  const times: number[] = []
+  let failures = 0
+  let failure: string | undefined
+  const lane = async (caller: Caller): Promise<void> => {
+    for (let now = performance.now(); now < until; ) {
+      const began = now
+      try {
+        await caller.call()
+        now = performance.now()
+        times.push(now - began)
+      } catch (thrown) {
+        now = performance.now()
+        failures += 1
+        failure ??= coerceError(thrown).message
+      }
+    }
+  }
+  const lanes = Array.from({ length: inFlight }, (_, index) => callers[index % callers.length])
+  await Promise.all(lanes.map((caller) => (caller === undefined ? undefined : lane(caller))))
+  return { times, failures, failure }
+}

@@ -1,0 +1,56 @@
+/** Where a gRPC call goes. */
+export interface GrpcEndpoint {
+  readonly host: string
+  readonly port: number
+  readonly tls?: {
+    /** Server name and authority. */
+    readonly serverName: string
+    readonly caPem: string
+    readonly identity?: { readonly certificatePem: string; readonly keyPem: string }
+  }
+  /** Sent as `authorization: Bearer …`. */
+  readonly token?: string
+}
+
+export interface GrpcJob {
+  readonly kind: 'grpc'
+  /**
+   * `grpc-js` is what clients use. `http2` is the same calls with as little client as there can be: on a machine whose
+   * cores client and server share, the client must not be what is measured.
+   */
+  readonly client: 'grpc-js' | 'http2'
+  readonly endpoint: GrpcEndpoint
+  /** `/package.Service/Method` */
+  readonly path: string
+  /** The encoded request. */
+  readonly message: Uint8Array
+  readonly connections: number
+  readonly inFlight: number
+  readonly warmupMs: number
+  readonly measureMs: number
+}
+
+/** A GET over HTTP/1.1, by autocannon: one connection for each call in flight. */
+export interface RestJob {
+  readonly kind: 'rest'
+  readonly url: string
+  readonly token?: string
+  readonly inFlight: number
+  readonly warmupMs: number
+  readonly measureMs: number
+}
+
+export type LoadJob = GrpcJob | RestJob
+
+export interface LoadResult {
+  readonly calls: number
+  readonly perSecond: number
+  /** Milliseconds. */
+  readonly p50: number
+  readonly p99: number
+  readonly failures: number
+  /** What the first failure said. */
+  readonly failure?: string
+  /** Cores that the load generator itself took: at 1 it is the brake. */
+  readonly clientCores: number
+}

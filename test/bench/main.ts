@@ -1,0 +1,56 @@
+import { writeFileSync } from 'node:fs'
+import { coerceError } from '#libs/base'
+import { removeData } from '../harness/product.ts'
+import { benchBurst } from './benches/burst.ts'
+import { benchCreate } from './benches/create.ts'
+import { benchEdge } from './benches/edge.ts'
+import { benchGet } from './benches/get.ts'
+import { benchStart } from './benches/start.ts'
+import { LoadProcess } from './load/load-process.ts'
+import { machineAfter, machineBefore, renderMachine } from './machine.ts'
+import type { Measurement } from './measurement.ts'
+import { type BenchName, type BenchOptions, readOptions } from './options.ts'
+import { type Scene, setScene } from './scene.ts'
+import { type Screen, terminalScreen } from './screen.ts'
+import { renderTable } from './table.ts'
+
+/** In this order: quiet ones first, and the start last, on data that is worth the name. */
+const benches: Readonly<Record<BenchName, (scene: Scene) => Promise<readonly Measurement[]>>> = {
+  edge: benchEdge,
+  get: benchGet,
+  create: benchCreate,
+  burst: benchBurst,
+  start: benchStart,
+}
+
+async function main({ only, quick, jsonFile }: BenchOptions, screen: Screen): Promise<void> {
+  const before = machineBefore()
+  const load = new LoadProcess()
+  const scene = await setScene({ load, screen, quick })
+  const measurements: Measurement[] = []
+  try {
+    for (const [name, bench] of Object.entries(benches)) {
+      if (!only.includes(name as BenchName)) continue
+      const began = performance.now()
+      screen.line(`Measuring: ${name}`)
+      measurements.push(...(await bench(scene)))
+      screen.line(`  ${((performance.now() - began) / 1000).toFixed(0)} s`)
+    }
+  } finally {
+    load.stop()
+    await scene.close()
+  }
+  removeData(scene.product.dataDirectory)
+  const machine = machineAfter(before)
+  process.stdout.write(`\n${renderMachine(machine)}\n\n${renderTable(measurements)}\n`)
+  if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify({ machine, quick, measurements }, null, 2)}\n`)
+}
+
+const screen = terminalScreen(process.stderr)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
+try {
+  await main(readOptions(process.argv.slice(2)), screen)
+} catch (thrown) {
+  screen.line(`\n${coerceError(thrown).stack ?? String(thrown)}`)
+  process.exitCode = 1
+}
