@@ -18,7 +18,7 @@ export interface CloudClient {
 
 const { State } = cloud.operation.v1.AsyncOperation
 
-export const region = 'aws-us-east-1'
+const region = 'aws-us-east-1'
 
 export function restCloudClient({ addresses }: Product, tenant: Tenant): CloudClient {
   const call = async (method: string, path: string, body?: object) => {

@@ -11,7 +11,7 @@ export interface BenchOptions {
   readonly jsonFile: string | undefined
 }
 
-export const usage = `npm run bench -- [--only ${benchNames.join(',')}] [--quick] [--json <file>]`
+const usage = `npm run bench -- [--only ${benchNames.join(',')}] [--quick] [--json <file>]`
 
 /** @throws Error that says what is wrong and how to say it right. */
 export function readOptions(args: readonly string[]): BenchOptions {

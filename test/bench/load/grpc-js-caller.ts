@@ -1,5 +1,5 @@
 import { type ChannelCredentials, Client, credentials, Metadata } from '@grpc/grpc-js'
-import type { Caller } from './grpc-load.ts'
+import type { Caller } from './caller.ts'
 import type { GrpcEndpoint, GrpcJob } from './job.ts'
 
 export async function grpcJsCaller({ endpoint, path, message }: GrpcJob): Promise<Caller> {

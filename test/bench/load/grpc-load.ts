@@ -1,14 +1,9 @@
 import { coerceError } from '#libs/base'
 import { percentile } from '../statistics.ts'
+import type { Caller } from './caller.ts'
 import { grpcJsCaller } from './grpc-js-caller.ts'
 import { http2Caller } from './http2-caller.ts'
 import type { GrpcJob, LoadResult } from './job.ts'
-
-/** One connection. Rejects for every status but OK. */
-export interface Caller {
-  call(): Promise<void>
-  close(): void
-}
 
 /** Keeps so many calls in flight for the time that was asked for. */
 export async function runGrpcLoad(job: GrpcJob): Promise<LoadResult> {

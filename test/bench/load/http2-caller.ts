@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { connect as connectTls } from 'node:tls'
-import type { Caller } from './grpc-load.ts'
+import type { Caller } from './caller.ts'
 import type { GrpcEndpoint, GrpcJob } from './job.ts'
 
 export async function http2Caller({ endpoint, path, message }: GrpcJob): Promise<Caller> {
