@@ -1,24 +1,26 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Executor } from './database.ts'
 
 /** Nouns that a reconciler works on, one pass at a time. */
 export type LeasedTable = 'namespaces' | 'cells' | 'nodes'
 
+/** Seconds. A pass renews its lease with each thing that it records; one that is lost leaves it behind for this long. */
+const leaseSeconds = 20
+
+/** Until when a lease that is taken or renewed now lasts. */
+export function newLeaseEnd(): RawBuilder<Date> {
+  return sql<Date>`now() + make_interval(secs => ${leaseSeconds})`
+}
+
 /**
- * Takes the row's lease for `seconds`, by compare-and-set. Two passes over one noun can overlap (graphile-worker runs a
+ * Takes the row's lease, by compare-and-set. Two passes over one noun can overlap (graphile-worker runs a
  * job that was re-added under the key of a running one), and so can two replicas: the one without the lease steps aside.
  * @param holder unique to the pass, not to the process.
  * @returns whether the lease is ours.
  */
-export async function takeLease(
-  executor: Executor,
-  table: LeasedTable,
-  id: string,
-  holder: string,
-  seconds: number,
-): Promise<boolean> {
+export async function takeLease(executor: Executor, table: LeasedTable, id: string, holder: string): Promise<boolean> {
   const { rows } = await sql`
-    update ${sql.table(table)} set lease_owner = ${holder}, leased_until = now() + make_interval(secs => ${seconds})
+    update ${sql.table(table)} set lease_owner = ${holder}, leased_until = ${newLeaseEnd()}
     where id = ${id} and (leased_until is null or leased_until < now())
     returning id`.execute(executor)
   return rows.length === 1

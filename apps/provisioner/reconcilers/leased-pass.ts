@@ -3,8 +3,6 @@ import { type Database, type LeasedTable, releaseLease, StaleWriterError, takeLe
 import type { Logger } from '#libs/telemetry'
 import { again, type Next } from './next.ts'
 
-/** Seconds. Longer than any single outward call; a pass renews it with each thing that it records. */
-const leaseSeconds = 20
 /** Milliseconds until a pass that found the lease taken looks again. */
 const takenMs = 250
 
@@ -24,7 +22,7 @@ export async function leasedPass(
   pass: (holder: string) => Promise<Next>,
 ): Promise<Next> {
   const holder = randomUUID()
-  if (!(await takeLease(database.all, table, id, holder, leaseSeconds))) return again(takenMs)
+  if (!(await takeLease(database.all, table, id, holder))) return again(takenMs)
   try {
     return await pass(holder)
   } catch (thrown) {

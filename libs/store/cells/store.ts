@@ -3,7 +3,7 @@ import type { Authorized } from '#libs/authz'
 import { newId, notFound } from '#libs/base'
 import { type CellCandidate, chooseCell } from '#libs/domain/cells'
 import type { Executor, Trx } from '../database.ts'
-import { StaleWriterError } from '../lease.ts'
+import { newLeaseEnd, StaleWriterError } from '../lease.ts'
 import type { CellsTable } from './table.ts'
 
 export type CellRow = Selectable<CellsTable>
@@ -159,7 +159,7 @@ export interface CellRecord {
   readonly failures?: number
 }
 
-/** Writes what a pass saw. @throws StaleWriterError when the lease is no longer this pass's. */
+/** Writes what a pass saw, and renews its lease. @throws StaleWriterError when the lease is no longer this pass's. */
 export async function recordCell(
   executor: Executor,
   proof: Authorized<'cell', 'update'>,
@@ -170,6 +170,7 @@ export async function recordCell(
     .updateTable('cells')
     .set({
       updated_at: new Date(),
+      leased_until: newLeaseEnd(),
       ...(record.state === undefined ? {} : { state: record.state }),
       ...(record.databasesObserved === undefined
         ? {}

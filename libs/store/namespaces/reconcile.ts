@@ -4,7 +4,7 @@ import { notFound } from '#libs/base'
 import { type NamespaceState, statesUnderWay } from '#libs/domain/namespaces'
 import { openStates } from '#libs/domain/operations'
 import type { Executor, Trx } from '../database.ts'
-import { StaleWriterError } from '../lease.ts'
+import { newLeaseEnd, StaleWriterError } from '../lease.ts'
 import type { NamespaceRow } from './store.ts'
 
 /** The row whatever its state, for a reconciler. @throws AppError `not_found` */
@@ -46,7 +46,7 @@ export async function recordNamespace(
       ...(record.waitingFor === undefined ? {} : { waiting_for: record.waitingFor }),
       ...(record.failures === undefined ? {} : { failures: record.failures }),
       // A pass that works is a pass that lives.
-      leased_until: sql<Date>`now() + interval '20 seconds'`,
+      leased_until: newLeaseEnd(),
     })
     .where('id', '=', proof.target.namespaceId)
     .where('lease_owner', '=', fence.holder)

@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { notFound } from '#libs/base'
 import type { Executor } from '../database.ts'
-import { StaleWriterError } from '../lease.ts'
+import { newLeaseEnd, StaleWriterError } from '../lease.ts'
 import type { NodesTable } from './table.ts'
 
 export type NodeRow = Selectable<NodesTable>
@@ -44,7 +44,7 @@ export interface NodeRecord {
   readonly failures?: number
 }
 
-/** Writes what a pass saw. @throws StaleWriterError when the lease is no longer this pass's. */
+/** Writes what a pass saw, and renews its lease. @throws StaleWriterError when the lease is no longer this pass's. */
 export async function recordNode(
   executor: Executor,
   proof: Authorized<'node', 'update'>,
@@ -55,6 +55,7 @@ export async function recordNode(
     .updateTable('nodes')
     .set({
       updated_at: new Date(),
+      leased_until: newLeaseEnd(),
       ...(record.state === undefined ? {} : { state: record.state }),
       ...(record.address === undefined ? {} : { address: record.address }),
       ...(record.manifestSettings === undefined ? {} : { manifest_settings: record.manifestSettings }),

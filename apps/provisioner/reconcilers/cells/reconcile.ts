@@ -9,10 +9,11 @@ import { listWaitingForCell } from '#libs/store/namespaces'
 import { listNodes, type NodeRow } from '#libs/store/nodes'
 import type { Logger } from '#libs/telemetry'
 import type { CellClient } from '../../temporal/cell-client.ts'
+import { failedPass } from '../failed-pass.ts'
 import { leasedPass } from '../leased-pass.ts'
 import { again, type Next, settled } from '../next.ts'
 import type { Outward } from '../outward.ts'
-import { retryDelayMs } from '../retry-delay.ts'
+import { readyCondition } from '../ready-condition.ts'
 import { serverVersion } from './template.ts'
 
 /** The databases of cells, wherever they are. */
@@ -48,7 +49,13 @@ export async function reconcileCell(deps: CellReconcilerDeps, cellId: string): P
     try {
       return await advance(deps, proof, holder, row)
     } catch (thrown) {
-      return await noteFailure(deps, proof, holder, row, thrown)
+      const failed = { logger: deps.logger, about: { cell: row.id }, failures: row.failures, thrown }
+      return await failedPass(failed, (reason, failures) =>
+        recordCell(deps.database.all, proof, holder, {
+          conditions: readyCondition(row.conditions, false, reason),
+          failures,
+        }),
+      )
     }
   })
 }
@@ -66,6 +73,7 @@ async function advance(deps: CellReconcilerDeps, proof: Proof, holder: string, r
   const answering = !deleted && nodes.some((node) => node.state === 'ready') && (await answers(deps, row.id))
   const [step] = planCell(desired, observedOf(row, nodes, answering))
   const record = (fields: Parameters<typeof recordCell>[3]) => recordCell(all, proof, holder, fields)
+  const condition = (ready: boolean, detail: string) => readyCondition(row.conditions, ready, detail)
   switch (step?.kind) {
     case 'create-databases':
     case 'apply-schema': {
@@ -126,23 +134,4 @@ function observedOf(row: CellRow, nodes: readonly NodeRow[], answering: boolean)
     nodes: seen,
     answering,
   }
-}
-
-function condition(ready: boolean, detail: string): Readonly<Record<string, unknown>> {
-  return { ready: { status: ready, detail, since: new Date().toISOString() } }
-}
-
-async function noteFailure(
-  deps: CellReconcilerDeps,
-  proof: Proof,
-  holder: string,
-  row: CellRow,
-  thrown: unknown,
-): Promise<Next> {
-  const error = coerceError(thrown)
-  if (error.name === 'StaleWriterError') throw error
-  const failures = row.failures + 1
-  deps.logger.warn({ cell: row.id, failures, err: error }, 'pass failed')
-  await recordCell(deps.database.all, proof, holder, { conditions: condition(false, error.message), failures })
-  return again(retryDelayMs(failures))
 }

@@ -1,6 +1,5 @@
-import type { Authorized } from '#libs/authz'
-import { systemActor } from '#libs/authz'
-import { type Clock, coerceError } from '#libs/base'
+import { type Authorized, systemActor } from '#libs/authz'
+import type { Clock } from '#libs/base'
 import type { Region } from '#libs/config'
 import { failedState, isUnderWay, type NamespaceState, plan, settledState } from '#libs/domain/namespaces'
 import { enqueue } from '#libs/jobs'
@@ -16,9 +15,9 @@ import {
 } from '#libs/store/namespaces'
 import type { Logger } from '#libs/telemetry'
 import { newCellTemplate } from '../cells/template.ts'
+import { failedPass } from '../failed-pass.ts'
 import { leasedPass } from '../leased-pass.ts'
 import { again, type Next, settled } from '../next.ts'
-import { retryDelayMs } from '../retry-delay.ts'
 import { executeStep, type StepDeps } from './execute.ts'
 import { desiredOf, observedOf } from './observed.ts'
 
@@ -47,7 +46,11 @@ export async function reconcileNamespace(deps: NamespaceReconcilerDeps, namespac
     try {
       return await advance(deps, proof, holder, row)
     } catch (thrown) {
-      return await noteFailure(deps, proof, holder, row, thrown)
+      const failed = { logger: deps.logger, about: { namespace: row.id }, failures: row.failures, thrown }
+      const fence = { holder, generation: row.generation }
+      return await failedPass(failed, (waitingFor, failures) =>
+        recordNamespace(deps.database.all, proof, fence, { waitingFor, failures }),
+      )
     }
   })
 }
@@ -113,27 +116,6 @@ async function fail(deps: NamespaceReconcilerDeps, proof: Proof, row: NamespaceR
     .transaction()
     .execute((trx) => failNamespace(trx, proof, row.generation, failedState(row.state), reason))
   deps.logger.warn({ namespace: row.id, generation: row.generation, reason }, 'failed')
-}
-
-/** Says what is wrong where the caller and the operator see it, and comes again, later each time. */
-async function noteFailure(
-  deps: NamespaceReconcilerDeps,
-  proof: Proof,
-  holder: string,
-  row: NamespaceRow,
-  thrown: unknown,
-): Promise<Next> {
-  const error = coerceError(thrown)
-  if (error.name === 'StaleWriterError') throw error
-  const failures = row.failures + 1
-  deps.logger.warn({ namespace: row.id, failures, err: error }, 'pass failed')
-  await recordNamespace(
-    deps.database.all,
-    proof,
-    { holder, generation: row.generation },
-    { waitingFor: error.message, failures },
-  )
-  return again(retryDelayMs(failures))
 }
 
 /** `<name>.<tenant id>` */

@@ -1,15 +1,15 @@
 import { type Authorized, systemActor } from '#libs/authz'
-import { coerceError } from '#libs/base'
 import { type ObservedNode, planNode } from '#libs/domain/cells'
 import { enqueue } from '#libs/jobs'
 import { getCell } from '#libs/store/cells'
 import { bumpNodeGeneration, getNode, type NodeRow, recordNode } from '#libs/store/nodes'
 import type { Logger } from '#libs/telemetry'
 import { DriverError, type NodeDriver, type NodeInstance } from '../../drivers/contract.ts'
+import { failedPass } from '../failed-pass.ts'
 import { leasedPass } from '../leased-pass.ts'
 import { again, type Next, settled } from '../next.ts'
 import type { Outward } from '../outward.ts'
-import { retryDelayMs } from '../retry-delay.ts'
+import { readyCondition } from '../ready-condition.ts'
 import { type ManifestDeps, manifestOf, manifestSettings } from './manifest.ts'
 
 export interface NodeReconcilerDeps extends ManifestDeps {
@@ -34,7 +34,18 @@ export async function reconcileNode(deps: NodeReconcilerDeps, nodeId: string): P
     try {
       return await advance(deps, proof, holder, row)
     } catch (thrown) {
-      return await noteFailure(deps, proof, holder, row, thrown)
+      const failed = {
+        logger: deps.logger,
+        about: { node: row.id, cell: row.cell_id },
+        failures: row.failures,
+        thrown,
+      }
+      return await failedPass(failed, (reason, failures) =>
+        recordNode(deps.database.all, proof, holder, {
+          conditions: readyCondition(row.conditions, false, reason),
+          failures,
+        }),
+      )
     }
   })
 }
@@ -60,6 +71,7 @@ async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, r
   const observed = await look(deps, driver, row.id)
   const [step] = planNode({ nodeId: row.id, generation: row.generation, deleted }, observed)
   const record = (fields: Parameters<typeof recordNode>[3]) => recordNode(deps.database.all, proof, holder, fields)
+  const condition = (ready: boolean, detail: string) => readyCondition(row.conditions, ready, detail)
   switch (step?.kind) {
     case 'create-node': {
       const address = row.address ?? (await deps.outward('reserve-address', () => driver.reserveAddress(row.id)))
@@ -105,23 +117,4 @@ async function look(deps: NodeReconcilerDeps, driver: NodeDriver, nodeId: string
 
 function present({ state, generation, detail }: NodeInstance): ObservedNode {
   return { kind: 'present', state, generation, detail }
-}
-
-function condition(ready: boolean, detail: string): Readonly<Record<string, unknown>> {
-  return { ready: { status: ready, detail, since: new Date().toISOString() } }
-}
-
-async function noteFailure(
-  deps: NodeReconcilerDeps,
-  proof: Proof,
-  holder: string,
-  row: NodeRow,
-  thrown: unknown,
-): Promise<Next> {
-  const error = coerceError(thrown)
-  if (error.name === 'StaleWriterError') throw error
-  const failures = row.failures + 1
-  deps.logger.warn({ node: row.id, cell: row.cell_id, failures, err: error }, 'pass failed')
-  await recordNode(deps.database.all, proof, holder, { conditions: condition(false, error.message), failures })
-  return again(retryDelayMs(failures))
 }
