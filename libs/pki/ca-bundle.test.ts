@@ -36,6 +36,12 @@ beforeAll(async () => {
   leaf = issued.certificatePem
 })
 
+// BoringSSL cannot read these, and Envoy would refuse the listeners of every tenant of the edge for one of them.
+test.each(['ber-fraction-of-second', 'ber-empty-set'])('%s, which OpenSSL alone can read, is refused', (name) => {
+  expect(problems(made(name))).toEqual(['certificate 1 is not a valid X.509 certificate'])
+  expect(parseCaBundle(made(name)).certificates).toEqual([])
+})
+
 describe('what is accepted', () => {
   test.each(['root-rsa2048', 'root-p521', 'pss-sha256', 'odd-names'])('%s, made by OpenSSL', (name) => {
     expect(problems(made(name))).toEqual([])

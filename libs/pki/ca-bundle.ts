@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { type CertificateDescription, describe } from './certificate-description.ts'
 import { keyProblem } from './key-strength.ts'
 import { readPem } from './pem.ts'
+import { isStrictDer } from './strict-der.ts'
 import { X509Certificate as LibraryCertificate } from './x509-library.ts'
 
 const maxBytes = 32 * 1024
@@ -83,8 +84,9 @@ function readMembers(pem: string): { readonly problems: readonly string[]; reado
   return { problems: found, members }
 }
 
-/** Undefined as well when either of two parsers refuses: a certificate that only some can read must not reach the edge. */
+/** Undefined as well when one of three readers refuses: a certificate that only some can read must not reach the edge. */
 function readCertificate(der: Buffer): X509Certificate | undefined {
+  if (!isStrictDer(der)) return undefined
   try {
     const certificate = new X509Certificate(der)
     // OpenSSL skips bytes after the certificate; and it reads the key only when asked.
@@ -118,7 +120,8 @@ function certificateProblems({ certificate, description }: Member, now: Date): s
 function versionOf(der: Buffer): number {
   const tbs = contentOffset(der, 0)
   const first = contentOffset(der, tbs)
-  return der.readUInt8(first) === 0xa0 ? der.readUInt8(first + 4) + 1 : 1
+  if (der.readUInt8(first) !== 0xa0) return 1
+  return der.readUIntBE(first + 4, Math.min(der.readUInt8(first + 3), 6)) + 1
 }
 
 function contentOffset(der: Buffer, at: number): number {

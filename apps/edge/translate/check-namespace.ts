@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import type { EdgeNamespace } from '#libs/domain/edges'
+import { parseCaBundle } from '#libs/pki'
 import { certificateBlocks } from './certificate-blocks.ts'
 
 const id = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?\.[a-z0-9]+$/
@@ -47,10 +48,13 @@ function checkStrength(key: KeyObject): void {
   throw new Error('the server key is neither RSA of 2,048 bits or more nor ECDSA on P-256, P-384 or P-521')
 }
 
+/** Once more, although the API has judged it: the rules may have become stricter since, and one bad row must cost one namespace. */
 function checkClientCa(pem: string): void {
-  for (const certificate of certificates(pem, 'client CA')) {
-    if (!certificate.ca) throw new Error(`the client CA ${certificate.subject.replaceAll('\n', ', ')} is not a CA`)
-  }
+  const { certificates: found, problems } = parseCaBundle(pem)
+  if (found.length === 0) throw new Error('the client CA holds no PEM certificate')
+  if (problems.length > 0) throw new Error(`the client CA ${problems.join('; ')}`)
+  const wrong = found.find((certificate) => !certificate.isCa)
+  if (wrong !== undefined) throw new Error(`the client CA ${wrong.subject} is not a CA`)
 }
 
 function certificates(pem: string, what: string): readonly X509Certificate[] {

@@ -1,4 +1,5 @@
 import type { EdgeNamespace } from '#libs/domain/edges'
+import { parseCaBundle } from '#libs/pki'
 import { certificateBlocks } from './certificate-blocks.ts'
 import { extension, type Proto } from './envoy.ts'
 
@@ -16,13 +17,13 @@ export function downstreamTls(namespace: EdgeNamespace): Proto {
       alpn_protocols: ['h2'],
       tls_certificates: [
         {
-          certificate_chain: { inline_string: bundle(namespace.serverCertificatePem) },
+          certificate_chain: { inline_string: `${certificateBlocks(namespace.serverCertificatePem).join('\n')}\n` },
           private_key: { inline_string: namespace.serverKeyPem },
         },
       ],
       ...(namespace.clientCa === undefined
         ? {}
-        : { validation_context: { trusted_ca: { inline_string: bundle(namespace.clientCa.pem) } } }),
+        : { validation_context: { trusted_ca: { inline_string: clientCa(namespace.clientCa.pem) } } }),
     },
     require_client_certificate: false,
     disable_stateless_session_resumption: true,
@@ -30,7 +31,12 @@ export function downstreamTls(namespace: EdgeNamespace): Proto {
   })
 }
 
-/** The certificates alone: Envoy would also act on a CRL in the tenant's text, and refuse every certificate without one. */
-function bundle(pem: string): string {
-  return `${certificateBlocks(pem).join('\n')}\n`
+/**
+ * The certificates alone, written anew: Envoy would also act on a CRL in the tenant's text, and refuse every certificate
+ * without one; and of the many ways to write PEM it reads fewer than we do.
+ */
+function clientCa(pem: string): string {
+  return parseCaBundle(pem)
+    .certificates.map((certificate) => certificate.pem)
+    .join('')
 }

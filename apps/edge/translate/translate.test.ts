@@ -12,6 +12,8 @@ function read(path: string): unknown {
 
 const full = read('in/full.json') as EdgeIntent
 const first = one(full.namespaces)
+/** Valid in every way, but for the fraction of a second in its dates: one such, and Envoy takes up no listener at all. */
+const onlyOpenSslReadsIt = readFileSync(new URL('ber-client-ca.pem', testdata), 'utf8')
 
 function one(namespaces: readonly EdgeNamespace[]): EdgeNamespace {
   const [namespace] = namespaces
@@ -78,6 +80,11 @@ describe('translation', () => {
     expect(changed.version).not.toBe(translateEdge({ ...full, namespaces: [first] }).version)
   })
 
+  test.each(['\r', '\r\n', ''])('a client CA comes to Envoy in one form, whatever ends its lines: %j', (lineEnd) => {
+    const pem = (first.clientCa?.pem ?? '').replaceAll(/(?<=[^-])\n(?!-)/g, lineEnd)
+    expect(scopeOf({ ...first, clientCa: { filters: first.clientCa?.filters ?? [], pem } })).toBe(scopeOf(first))
+  })
+
   const poison: [string, Partial<EdgeNamespace>][] = [
     ['the id is not <name>.<tenant>', { id: '../../etc' }],
     ['the hostname is not one', { hostname: '*.example' }],
@@ -85,6 +92,7 @@ describe('translation', () => {
     ['the server certificate holds no PEM certificate', { serverCertificatePem: '' }],
     ['the client CA holds no PEM certificate', { clientCa: { pem: 'nonsense', filters: [] } }],
     ['the client CA CN=edge is not a CA', { clientCa: { pem: first.serverCertificatePem, filters: [] } }],
+    ['the client CA holds no PEM certificate', { clientCa: { pem: onlyOpenSslReadsIt, filters: [] } }],
     ['a namespace token is not a JWT', { tokens: { write: 'x%REQ(authorization)%', read: 'a.b.c' } }],
     ['a revoked fingerprint is not 64 lower-case hex digits', { revokedFingerprints: ['AA:BB'] }],
     ['the id of a principal or key is not printable ASCII', { writers: ['usr-\n'] }],
