@@ -7,6 +7,7 @@ import { signalProcess } from '#libs/processes'
 import type { Logger } from '#libs/telemetry'
 import { lastLine } from './log-files.ts'
 import { adopt, forget, type RunningProcess, start } from './running-process.ts'
+import { whenAborted } from './when-aborted.ts'
 
 export interface SupervisedProcessOptions {
   /** The node's folder. */
@@ -133,12 +134,12 @@ export class SupervisedProcess {
     this.#wasReady = true
     this.#set({ state: 'ready', detail: '' })
     this.#firstReady.resolve()
-    await aborted(over)
+    await whenAborted(over)
     if (performance.now() - readyAt >= stableMs) this.#failures = 0
   }
 
   async #endWhenTold(running: RunningProcess, over: AbortSignal): Promise<void> {
-    await aborted(AbortSignal.any([over, this.#stopping.signal]))
+    await whenAborted(AbortSignal.any([over, this.#stopping.signal]))
     if (over.aborted) return
     this.#set({ state: 'stopping', detail: '' })
     signalProcess(running.identity, 'SIGTERM')
@@ -156,11 +157,6 @@ export class SupervisedProcess {
     this.#status = { ...rest, ...(alive && pid !== undefined ? { pid } : {}), since, ...change }
     this.#options.onChange()
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 /** @returns false when `signal` came first. */

@@ -7,6 +7,7 @@ import { fingerprint } from './fingerprint.ts'
 import { writeNodeFiles } from './node-files.ts'
 import { end, strangers } from './running-process.ts'
 import { SupervisedProcess } from './supervised-process.ts'
+import { whenAborted } from './when-aborted.ts'
 
 export interface SupervisorOptions {
   /** The node's folder. */
@@ -167,9 +168,4 @@ export class Supervisor {
     this.#changed()
     await this.#writing
   }
-}
-
-function whenAborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type EdgeNamespace, edgeFiles } from '#libs/domain/edges'
+import { type EdgeNamespace, edgeFiles, http2Windows } from '#libs/domain/edges'
 import { tokenFilter } from './api-keys.ts'
 import { certificateFilterFilter } from './certificate-filters.ts'
 import { downstreamTls } from './downstream-tls.ts'
@@ -84,8 +84,7 @@ function connectionManager(namespace: EdgeNamespace, shared: SharedEdge, scope: 
     path_with_escaped_slashes_action: 'KEEP_UNCHANGED',
     http2_protocol_options: {
       max_concurrent_streams: maxConcurrentStreams,
-      initial_stream_window_size: 1_048_576,
-      initial_connection_window_size: 16_777_216,
+      ...http2Windows,
       connection_keepalive: { interval: '30s', timeout: '10s' },
     },
     // Long polls: a dead client is found by the pings above, a slow one by nothing else than the header timeout.

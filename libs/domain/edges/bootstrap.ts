@@ -10,7 +10,7 @@ export const edgeFiles = {
 export const frontendCluster = 'frontends'
 
 /** Streams of HTTP/2 and their buffers, the same towards clients and frontends: a message of 4 MB passes in four turns. */
-const windows = { initial_stream_window_size: 1_048_576, initial_connection_window_size: 16_777_216 }
+export const http2Windows = { initial_stream_window_size: 1_048_576, initial_connection_window_size: 16_777_216 }
 /** Long polls hold a request each for a minute: Envoy's default of 1,024 would stop a cell at a few hundred workers. */
 const unbounded = {
   max_connections: 100_000,
@@ -131,7 +131,7 @@ function frontends(): unknown {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
         '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
         explicit_http_config: {
-          http2_protocol_options: { ...windows, connection_keepalive: { interval: '30s', timeout: '10s' } },
+          http2_protocol_options: { ...http2Windows, connection_keepalive: { interval: '30s', timeout: '10s' } },
         },
       },
     },

@@ -1,4 +1,11 @@
-export { type EdgeBootstrapOptions, edgeFiles, envoyArgs, frontendCluster, renderBootstrap } from './bootstrap.ts'
+export {
+  type EdgeBootstrapOptions,
+  edgeFiles,
+  envoyArgs,
+  frontendCluster,
+  http2Windows,
+  renderBootstrap,
+} from './bootstrap.ts'
 export type { CertificateFilter } from './certificate-filter.ts'
 export type { EdgeDocument } from './document.ts'
 export type { EdgeIntent, EdgeNamespace, TokenTrust } from './intent.ts'
