@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { coerceError } from '#libs/base'
 import type { Environment } from '#libs/config'
 import { findByEnvironment, identify, isRunning, signalProcess, writeFileAtomic, writePidFile } from '#libs/processes'
 import { migrate } from '#libs/store'
@@ -89,7 +90,7 @@ export class Launch {
       try {
         await stage.stop()
       } catch (thrown) {
-        this.#options.screen.line(`  ! stopping ${stage.name}: ${thrown instanceof Error ? thrown.message : thrown}`)
+        this.#options.screen.line(`  ! stopping ${stage.name}: ${coerceError(thrown).message}`)
         await stage.kill().catch(() => undefined)
       }
       this.#stages.pop()

@@ -1,4 +1,4 @@
-import { backoffMs } from '#libs/base'
+import { backoffMs, coerceError } from '#libs/base'
 import type { Screen } from '../processes/screen.ts'
 import { type Cluster, type ClusterOptions, startCluster } from './cluster.ts'
 
@@ -51,7 +51,7 @@ export class PostgresService {
         return
       } catch (thrown) {
         failures += 1
-        this.#screen.line(`  ! ${thrown instanceof Error ? thrown.message : String(thrown)}`)
+        this.#screen.line(`  ! ${coerceError(thrown).message}`)
         await new Promise((resolve) => setTimeout(resolve, backoffMs(failures, { initialMs: 500, maxMs: 10_000 })))
       }
     }
