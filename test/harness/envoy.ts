@@ -1,11 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { edgeFiles, envoyArgs, renderBootstrap } from '#libs/domain/edges'
-import { silentProgress } from '../../apps/aqueduct/toolchain/progress.ts'
-import { resolveEnvoy } from '../../apps/aqueduct/toolchain/toolchain.ts'
+import { toolchain } from './toolchain.ts'
 
 /** A real Envoy in a node's folder, as the node agent runs it. */
 export interface TestEnvoy {
@@ -19,7 +17,7 @@ export interface TestEnvoy {
 
 /** @param dir a node's folder in which `EdgeCopy.prepare` or `followEdge` has made its files. */
 export async function startEnvoy(dir: string): Promise<TestEnvoy> {
-  const command = await envoyProgram()
+  const { envoy: command } = toolchain()
   mkdirSync(join(dir, 'edge'), { recursive: true })
   const bootstrap = renderBootstrap({ nodeId: 'node-test', cellId: 'cell-test' }).replaceAll('{dir}', dir)
   writeFileSync(join(dir, edgeFiles.bootstrap), bootstrap)
@@ -55,18 +53,4 @@ function start(program: string, args: readonly string[], dir: string, logPath: s
   } finally {
     closeSync(log)
   }
-}
-
-let program: Promise<string> | undefined
-
-/** As the launcher finds it: the tests run what the product runs. */
-function envoyProgram(): Promise<string> {
-  const cache = process.env.AQUEDUCT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'aqueduct')
-  program ??= resolveEnvoy({
-    cacheDirectory: cache,
-    environment: process.env,
-    progress: silentProgress,
-    signal: new AbortController().signal,
-  })
-  return program
 }

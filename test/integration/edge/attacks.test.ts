@@ -43,9 +43,9 @@ describe('certificates', () => {
       issuer: ca,
       subject: { commonName: 'late' },
       usage: 'client',
-      notAfter: new Date(Date.now() + 1000),
+      now: new Date(Date.now() - 4 * 60_000),
+      notAfter: new Date(Date.now() - 60_000),
     })
-    await new Promise((resolve) => setTimeout(resolve, 1500))
     for (const identity of [await clientIdentity(otherCa), selfSigned, expired]) {
       await expect(edge.call(attacked, { identity })).rejects.toThrow()
       await expect(edge.call(attacked, { identity, token: await edge.apiKey() })).rejects.toThrow()

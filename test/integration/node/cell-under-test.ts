@@ -1,17 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { importJWK, SignJWT } from 'jose'
 import { newId } from '#libs/base'
 import type { NodeManifest } from '#libs/domain/nodes'
 import { allPorts, nodePorts } from '#libs/domain/nodes'
 import { createCertificateAuthority, issueCertificate, jwks, newSigningKey, type SigningKey } from '#libs/pki'
-import { silentProgress } from '../../../apps/aqueduct/toolchain/progress.ts'
-import { resolveToolchain, type Toolchain } from '../../../apps/aqueduct/toolchain/toolchain.ts'
 import { createCellDatabases, dropCellDatabases } from '../../../apps/provisioner/cells/databases.ts'
 import { type NodeInput, renderNode } from '../../../apps/provisioner/cells/render-node.ts'
 import { LocalDriver } from '../../../apps/provisioner/drivers/local/driver.ts'
 import { postgresAdminUrl } from '../../harness/postgres.ts'
+import { toolchain } from '../../harness/toolchain.ts'
 
 /** One cell of one node on the local driver, with everything real. */
 export interface CellUnderTest {
@@ -32,15 +31,8 @@ export interface CellUnderTest {
   dispose(): Promise<void>
 }
 
-export async function toolchain(): Promise<Toolchain> {
-  const cacheDirectory =
-    process.env.AQUEDUCT_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'aqueduct')
-  const { signal } = new AbortController()
-  return resolveToolchain({ cacheDirectory, environment: process.env, progress: silentProgress, signal })
-}
-
 export async function prepareCell(change: Partial<NodeInput> = {}): Promise<CellUnderTest> {
-  const { temporalServer, temporalSqlTool } = await toolchain()
+  const { temporalServer, temporalSqlTool } = toolchain()
   const cellId = newId('cell')
   const nodeId = newId('node')
   const adminUrl = postgresAdminUrl()

@@ -17,7 +17,8 @@ import { createLogger, createMetrics } from '#libs/telemetry'
 import { buildDiscovery, type Discovery } from '../../../apps/edge/discovery/discovery.ts'
 import { type EdgeProbeTarget, probeEdgeCall, probeEdgeVersion } from '../../../apps/provisioner/temporal/edge-probe.ts'
 import { GrpcCellClient } from '../../../apps/provisioner/temporal/grpc-cell-client.ts'
-import { type CellUnderTest, cellToken, prepareCell, toolchain } from './cell-under-test.ts'
+import { toolchain } from '../../harness/toolchain.ts'
+import { type CellUnderTest, cellToken, prepareCell } from './cell-under-test.ts'
 
 const namespaceId = 'payments.a1b2c'
 const hostname = 'payments.a1b2c.ns.example.test'
@@ -55,7 +56,7 @@ beforeAll(async () => {
     tls: { ...(await serverIdentity('localhost')), nodeCaPem: nodeRoot.certificatePem },
   })
   port = await discovery.listen({ host: '127.0.0.1', port: 0 })
-  const { envoy } = await toolchain()
+  const { envoy } = toolchain()
   cell = await prepareCell()
   const nodeCertificate = await issueCertificate({
     issuer: nodeRoot,
