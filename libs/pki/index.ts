@@ -11,10 +11,8 @@ export {
   type CertificateRequest,
   type IssueFromCsr,
   issueFromCsr,
-  readCertificateRequest,
 } from './certificate-request.ts'
 export {
-  certifyPublicKey,
   type IssueCertificate,
   type IssuedCertificate,
   issueCertificate,
