@@ -11,6 +11,8 @@ export interface RawTarget {
     /** SNI; '' sends none. */
     readonly serverName: string
     readonly identity?: Identity | undefined
+    /** Take the server's certificate for good, whosever it is. */
+    readonly anyServer?: boolean
   }
 }
 
@@ -34,7 +36,10 @@ export interface RawReply {
   readonly fields: IncomingHttpHeaders
 }
 
-const connectMs = 10_000
+/** Neither an answer nor the end of the connection. */
+export class NothingHappens extends Error {}
+
+const patienceMs = 10_000
 
 /** One HTTP/2 connection, with nothing between the test and the wire: it sends what no honest client would. */
 export class RawGrpc {
@@ -42,7 +47,7 @@ export class RawGrpc {
   readonly #failure = Promise.withResolvers<never>()
   #closed = false
 
-  constructor({ host, port, tls }: RawTarget) {
+  constructor({ host, port, tls }: RawTarget, patience = patienceMs) {
     this.#session =
       tls === undefined
         ? connect(`http://${host}:${port}`)
@@ -55,6 +60,7 @@ export class RawGrpc {
                 servername: tls.serverName,
                 ALPNProtocols: ['h2'],
                 ...(tls.identity === undefined ? {} : { cert: tls.identity.certificate, key: tls.identity.key }),
+                rejectUnauthorized: tls.anyServer !== true,
                 ...(tls.serverName === '' ? { checkServerIdentity: () => undefined } : {}),
               }),
           })
@@ -64,7 +70,7 @@ export class RawGrpc {
       this.#closed = true
       this.#failure.reject(new Error('the connection was closed'))
     })
-    this.#session.setTimeout(connectMs, () => this.#session.destroy(new Error('nothing happens')))
+    this.#session.setTimeout(patience, () => this.#session.destroy(new NothingHappens()))
   }
 
   get closed(): boolean {
@@ -102,7 +108,11 @@ export class RawGrpc {
       })
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('error', reject)
-      stream.on('end', () => resolve(replyOf(fields, Buffer.concat(chunks))))
+      stream.on('end', () => {
+        // The other side has hung up.
+        if (fields[':status'] === undefined) reject(new Error('no answer'))
+        else resolve(replyOf(fields, Buffer.concat(chunks)))
+      })
       const frame = Buffer.alloc(5 + message.length)
       frame.writeUInt32BE(message.length, 1)
       frame.set(message, 5)
@@ -111,9 +121,9 @@ export class RawGrpc {
   }
 }
 
-/** One call on a connection of its own. */
-export async function rawCall(target: RawTarget, call: RawCall): Promise<RawReply> {
-  const connection = new RawGrpc(target)
+/** One call on a connection of its own. @param patience milliseconds. @throws NothingHappens after that */
+export async function rawCall(target: RawTarget, call: RawCall, patience = patienceMs): Promise<RawReply> {
+  const connection = new RawGrpc(target, patience)
   try {
     return await connection.call(call)
   } finally {

@@ -83,6 +83,7 @@ describe('renderNode', () => {
     const limits = { 'b.t': { requestsPerSecond: 5, fairness: true }, 'a.t': { requestsPerSecond: 7 } }
     expect(content(renderNode({ ...input, namespaceLimits: limits }), 'config/dynamic.json')).toMatchObject({
       'system.enableCrossNamespaceCommands': [{ value: false }],
+      'system.enableRingpopTLS': [{ value: true }],
       'frontend.globalNamespaceRPS': [
         { value: 7, constraints: { namespace: 'a.t' } },
         { value: 5, constraints: { namespace: 'b.t' } },

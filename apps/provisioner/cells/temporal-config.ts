@@ -132,6 +132,8 @@ export function temporalDynamicConfig(limits: Readonly<Record<string, NamespaceL
   return {
     // CVE-2025-14986, CVE-2025-14987, CVE-2026-5199: commands must not reach other namespaces.
     'system.enableCrossNamespaceCommands': all(false),
+    // Off by default: anybody who reaches a membership port could join the cell, or tear it apart. Read at start alone.
+    'system.enableRingpopTLS': all(true),
     // The default of 20 a second would make a hundred namespaces that are created at once wait for each other.
     'frontend.rps.namespaceReplicationInducingAPIs': all(500),
     // All namespaces of the cell together: 2,400 by default, less than one busy namespace may have.
