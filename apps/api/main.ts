@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { systemClock } from '#libs/base'
 import { nodePorts } from '#libs/domain/nodes'
 import { openAuthority } from '#libs/keyring'
-import { announceReady, whenOrphaned } from '#libs/processes'
+import { announceReady, stopWhenTold } from '#libs/processes'
 import { configuredMasterKey, sealer } from '#libs/sealing'
 import { assertSchemaFits, Database, type DatabaseRole, roleUrl } from '#libs/store'
 import { createLogger, createMetrics } from '#libs/telemetry'
@@ -101,7 +101,6 @@ const grpc = await startGrpc({
 
 /** Says no to new calls, lets those under way end, and goes. */
 async function stop(): Promise<void> {
-  if (stopping) return
   stopping = true
   const timer = setTimeout(() => {
     for (const { server } of servers) server.closeAllConnections()
@@ -110,11 +109,8 @@ async function stop(): Promise<void> {
   clearTimeout(timer)
   stopIdentity()
   await Promise.all([database.close(), signupDatabase.close(), operatorDatabase.close()])
-  process.exit(0)
 }
-process.on('SIGTERM', () => void stop())
-process.on('SIGINT', () => void stop())
-whenOrphaned(() => void stop())
+stopWhenTold(stop, (error) => logger.error({ err: error }, 'did not stop in order'))
 announceReady()
 const [http, https, operatorPort] = servers.map(({ server }) => (server.address() as AddressInfo).port)
 logger.info({ http, https, operator: operatorPort, grpc: grpc.ports[0], grpcTls: grpc.ports[1] }, 'ready')

@@ -1,7 +1,7 @@
 import { coerceError } from '#libs/base'
 import { nodePorts } from '#libs/domain/nodes'
 import { issueServingCertificate, openAuthority } from '#libs/keyring'
-import { announceReady, whenOrphaned } from '#libs/processes'
+import { announceReady, stopWhenTold } from '#libs/processes'
 import { configuredMasterKey, sealer } from '#libs/sealing'
 import { assertSchemaFits, Database, roleUrl } from '#libs/store'
 import { listenForEdgeChanges } from '#libs/store/edge'
@@ -83,10 +83,7 @@ const health = await startHealthServer({
   ready: async () => void (await database.pool.query('select 1')),
 })
 
-let stopping = false
 async function stop(): Promise<void> {
-  if (stopping) return
-  stopping = true
   clearInterval(tokenRound)
   clearInterval(renewal)
   ending.abort()
@@ -94,10 +91,7 @@ async function stop(): Promise<void> {
   await changes
   await health.close()
   await database.close()
-  process.exit(0)
 }
-process.on('SIGTERM', () => void stop())
-process.on('SIGINT', () => void stop())
-whenOrphaned(() => void stop())
+stopWhenTold(stop, (error) => logger.error({ err: error }, 'did not stop in order'))
 announceReady()
 logger.info({ port, healthPort: health.port }, 'ready')

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { allPorts, nodePorts } from '#libs/domain/nodes'
-import { announceReady, whenOrphaned } from '#libs/processes'
+import { announceReady, stopWhenTold } from '#libs/processes'
 import { configuredMasterKey, sealer } from '#libs/sealing'
 import { assertSchemaFits, Database, isDatabaseUnavailable, roleUrl } from '#libs/store'
 import { createLogger, createMetrics, startHealthServer } from '#libs/telemetry'
@@ -52,14 +52,10 @@ const provisioner = await startProvisioner({
   crash: () => process.kill(process.pid, 'SIGKILL'),
 })
 
-let stopping = false
 async function stop(): Promise<void> {
-  if (stopping) return
-  stopping = true
   await provisioner.stop()
   await health.close()
   await database.close()
-  process.exit(0)
 }
 // The queue notes that a job is done without waiting for the answer (graphile-worker 0.17.3, worker.js), so that nobody
 // catches it when the database goes away in that moment, and Node would end the process. Its noun is woken by the clock.
@@ -67,8 +63,6 @@ process.on('unhandledRejection', (thrown) => {
   if (!isDatabaseUnavailable(thrown)) throw thrown
   logger.warn({ err: thrown }, 'what was done could not be noted in the queue')
 })
-process.on('SIGTERM', () => void stop())
-process.on('SIGINT', () => void stop())
-whenOrphaned(() => void stop())
+stopWhenTold(stop, (error) => logger.error({ err: error }, 'did not stop in order'))
 announceReady()
 logger.info({ port: health.port }, 'ready')

@@ -4,3 +4,4 @@ export { identify, isRunning, type ProcessIdentity, signalProcess } from './iden
 export { acquireLock, type Lock, tryLock } from './lock.ts'
 export { announceReady, type ReadyMessage, whenOrphaned } from './parent.ts'
 export { type PidFile, readPidFile, writePidFile } from './pid-file.ts'
+export { stopWhenTold } from './stop-when-told.ts'
