@@ -1,6 +1,7 @@
 export { Database, type DatabaseOptions, type Executor, type Trx } from './database.ts'
 export { type LeasedTable, releaseLease, StaleWriterError, takeLease } from './lease.ts'
-export { type MigrateOptions, migrate, NewerSchemaError } from './migration/migrate.ts'
+export { NewerSchemaError } from './migration/known-migrations.ts'
+export { type MigrateOptions, migrate } from './migration/migrate.ts'
 export { type DatabaseRole, roleUrl } from './migration/roles.ts'
 export { assertSchemaFits } from './migration/schema-guard.ts'
 export { staleVersion } from './stale-version.ts'

@@ -1,14 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { makeWorkerUtils } from 'graphile-worker'
 import { Client } from 'pg'
+import { type AppliedMigration, knownMigrations, migrationsDirectory } from './known-migrations.ts'
 import { ensureRoles, roleUrl } from './roles.ts'
-
-const directory = new URL('../migrations/', import.meta.url)
-
-/** A database that this version of the product must not touch. */
-export class NewerSchemaError extends Error {
-  override readonly name = 'NewerSchemaError'
-}
 
 export interface MigrateOptions {
   /** Connection URL of a role that may create roles, tables and policies. */
@@ -27,11 +21,17 @@ export async function migrate(options: MigrateOptions): Promise<readonly string[
   const client = new Client({ connectionString: options.adminUrl })
   await client.connect()
   try {
-    // Roles are shared by all databases of the server, so the lock must be, too: it is taken in the first statement.
+    // One at a time in this database; advisory locks do not reach further, and roles do: see `ensureRoles`.
     await client.query("select pg_advisory_lock(hashtext('aqueduct.migrate'))")
+    const applied = await appliedMigrations(client)
+    // Before anything is touched: an older version must not even set the roles' passwords.
+    const known = await knownMigrations(applied)
     await ensureRoles(client, options.masterKey)
     await migrateQueue(roleUrl(options.adminUrl, options.masterKey, 'aqueduct_provisioner'))
-    return await applyMigrations(client)
+    return await apply(
+      client,
+      known.filter((name) => !applied.some((row) => row.name === name)),
+    )
   } finally {
     await client.end()
   }
@@ -46,23 +46,16 @@ async function migrateQueue(connectionString: string): Promise<void> {
   }
 }
 
-async function applyMigrations(client: Client): Promise<readonly string[]> {
+async function appliedMigrations(client: Client): Promise<readonly AppliedMigration[]> {
   await client.query(`create table if not exists schema_migrations (
     name text primary key, breaking boolean not null, applied_at timestamptz not null default now())`)
-  const { rows } = await client.query<{ name: string; breaking: boolean }>(
-    'select name, breaking from schema_migrations',
-  )
-  const known = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort()
-  const stranger = rows.find((row) => row.breaking && !known.includes(row.name))
-  if (stranger !== undefined) {
-    throw new NewerSchemaError(
-      `The database was migrated by a newer version (${stranger.name}) that this version cannot work with. Run the newer version, or restore a backup.`,
-    )
-  }
-  const applied: string[] = []
-  for (const name of known) {
-    if (rows.some((row) => row.name === name)) continue
-    const sql = await readFile(new URL(name, directory), 'utf8')
+  const { rows } = await client.query<AppliedMigration>('select name, breaking from schema_migrations')
+  return rows
+}
+
+async function apply(client: Client, names: readonly string[]): Promise<readonly string[]> {
+  for (const name of names) {
+    const sql = await readFile(new URL(name, migrationsDirectory), 'utf8')
     await client.query('begin')
     try {
       await client.query(sql)
@@ -75,7 +68,6 @@ async function applyMigrations(client: Client): Promise<readonly string[]> {
       await client.query('rollback')
       throw new Error(`migration ${name} failed; nothing of it was kept`, { cause: thrown })
     }
-    applied.push(name)
   }
-  return applied
+  return names
 }

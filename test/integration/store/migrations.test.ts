@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { migrate, NewerSchemaError } from '#libs/store'
+import { assertSchemaFits, Database, migrate, NewerSchemaError } from '#libs/store'
 import { describeSchema } from '../../harness/describe-schema.ts'
 import { testMasterKey } from '../../harness/master-key.ts'
 import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts'
@@ -42,9 +42,30 @@ test('every table with a tenant_id is behind row-level security, and no role of 
   expect(owned).toEqual([])
 })
 
+test('a process serves only on a schema that is there, and that it can live with', async () => {
+  const url = database.roleUrl('aqueduct_api')
+  const api = new Database({ url, poolSize: 1, applicationName: 'schema-guard' })
+  try {
+    await assertSchemaFits(api.pool)
+    await client.query("insert into schema_migrations (name, breaking) values ('9998-from-the-future.sql', false)")
+    await assertSchemaFits(api.pool)
+    await client.query("update schema_migrations set breaking = true where name like '9998%'")
+    await expect(assertSchemaFits(api.pool)).rejects.toThrow(NewerSchemaError)
+    await client.query("delete from schema_migrations where name like '9998%'")
+    await client.query("update schema_migrations set name = 'x' || name where name like '0001%'")
+    await expect(assertSchemaFits(api.pool)).rejects.toThrow('lacks 0001')
+  } finally {
+    await client.query("update schema_migrations set name = substr(name, 2) where name like 'x0001%'")
+    await api.close()
+  }
+})
+
 test('an older version refuses a database with a breaking migration that it does not know', async () => {
   await client.query("insert into schema_migrations (name, breaking) values ('9999-from-the-future.sql', true)")
+  await client.query('drop schema graphile_worker cascade')
   await expect(migrate({ adminUrl: database.adminUrl, masterKey: testMasterKey })).rejects.toThrow(NewerSchemaError)
+  const { rows } = await client.query("select from pg_namespace where nspname = 'graphile_worker'")
+  expect(rows).toEqual([])
   await client.query("update schema_migrations set breaking = false where name like '9999%'")
   await expect(migrate({ adminUrl: database.adminUrl, masterKey: testMasterKey })).resolves.toEqual([])
 })
