@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { coerceError } from '#libs/base'
 import type { Environment } from '#libs/config'
-import { findByEnvironment, identify, isRunning, signalProcess, writeFileAtomic, writePidFile } from '#libs/processes'
+import { allGone, findByEnvironment, identify, signalProcess, writeFileAtomic, writePidFile } from '#libs/processes'
 import { migrate } from '#libs/store'
 import { type Addresses, addressesOf, choosePorts, type Ports, portVariables } from './addresses.ts'
 import type { Bootstrap, Credentials } from './bootstrap.ts'
@@ -15,7 +15,6 @@ import { PostgresService } from './postgres/service.ts'
 import { BoundedLog } from './processes/bounded-log.ts'
 import { Part, type PartSpec } from './processes/part.ts'
 import type { Screen } from './processes/screen.ts'
-import { until } from './processes/until.ts'
 import type { Settings } from './settings.ts'
 import type { Progress } from './toolchain/progress.ts'
 import { resolveToolchain } from './toolchain/toolchain.ts'
@@ -222,9 +221,9 @@ function addressesFile(directory: string): string {
 async function endLeftParts(directory: string): Promise<void> {
   const left = findByEnvironment(`AQUEDUCT_PART_OF=${directory}`)
   for (const identity of left) signalProcess(identity, 'SIGTERM')
-  if (await until(() => !left.some(isRunning), 20_000)) return
+  if (await allGone(left, 20_000)) return
   for (const identity of left) signalProcess(identity, 'SIGKILL')
-  await until(() => !left.some(isRunning), 5_000)
+  await allGone(left, 5_000)
 }
 
 function portsOf(settings: Settings): Ports {

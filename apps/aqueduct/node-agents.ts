@@ -1,7 +1,6 @@
 import { readdirSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
-import { findByEnvironment, isRunning, type ProcessIdentity, readPidFile, signalProcess } from '#libs/processes'
-import { until } from './processes/until.ts'
+import { allGone, findAgents, findNodeProcesses, type ProcessIdentity, signalProcess } from '#libs/processes'
 
 /** From SIGTERM to SIGKILL for a node: longer than its processes' own times together. */
 const nodeStopMs = 45_000
@@ -14,7 +13,7 @@ const nodeStopMs = 45_000
 export async function stopNodeAgents(dataDirectory: string): Promise<void> {
   const agents = await agentsOf(dataDirectory)
   for (const agent of agents) signalProcess(agent, 'SIGTERM')
-  await until(() => !agents.some(isRunning), nodeStopMs, 50)
+  await allGone(agents, nodeStopMs)
   await killNodes(dataDirectory)
 }
 
@@ -22,20 +21,13 @@ export async function stopNodeAgents(dataDirectory: string): Promise<void> {
 export async function killNodes(dataDirectory: string): Promise<void> {
   // Agents first: they would start again what is killed under them.
   for (const agent of await agentsOf(dataDirectory)) signalProcess(agent, 'SIGKILL')
-  const left = folders(dataDirectory).flatMap((dir) => findByEnvironment(`AQUEDUCT_NODE_DIR=${dir}`))
+  const left = folders(dataDirectory).flatMap((dir) => findNodeProcesses(dir))
   for (const identity of left) signalProcess(identity, 'SIGKILL')
-  await until(() => !left.some(isRunning), 5_000)
+  await allGone(left, 5_000)
 }
 
 async function agentsOf(dataDirectory: string): Promise<readonly ProcessIdentity[]> {
-  const found: ProcessIdentity[] = []
-  for (const dir of folders(dataDirectory)) {
-    const marked = findByEnvironment(`AQUEDUCT_AGENT_DIR=${dir}`)
-    const named = await readPidFile(join(dir, 'run', 'agent.pid'))
-    found.push(...marked)
-    if (named !== undefined && isRunning(named) && !marked.some((agent) => agent.pid === named.pid)) found.push(named)
-  }
-  return found
+  return (await Promise.all(folders(dataDirectory).map(findAgents))).flat()
 }
 
 function folders(dataDirectory: string): readonly string[] {

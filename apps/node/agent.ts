@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { coerceError } from '#libs/base'
 import type { NodeManifest } from '#libs/domain/nodes'
-import { identify, tryLock, writePidFile } from '#libs/processes'
+import { agentPidFile, identify, tryLock, writePidFile } from '#libs/processes'
 import type { Logger } from '#libs/telemetry'
 import type { FollowEdgeOptions } from './edge/follower.ts'
 import { boundLogs } from './log-files.ts'
@@ -62,7 +62,7 @@ export class Agent {
     const lock = await tryLock(`node-agent ${dir}`)
     if (lock === undefined) return 'already_running'
     const home = await stat(dir)
-    const pidFile = join(dir, 'run', 'agent.pid')
+    const pidFile = agentPidFile(dir)
     const identity = identify(process.pid)
     if (identity === undefined) throw new Error('/proc is not readable')
     await mkdir(join(dir, 'run'), { recursive: true, mode: 0o700 })

@@ -4,9 +4,12 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { NodeProcess } from '#libs/domain/nodes'
 import {
+  allGone,
   findByEnvironment,
+  findNodeProcesses,
   identify,
   isRunning,
+  nodeMark,
   type ProcessIdentity,
   readPidFile,
   signalProcess,
@@ -22,10 +25,8 @@ export interface RunningProcess {
   readonly exited: Promise<string>
 }
 
-/** Stands in the environment of every process that belongs to the node in this folder, so that none is ever lost. */
-function nodeMarker(dir: string): string {
-  return `AQUEDUCT_NODE_DIR=${dir}`
-}
+/** In the environment of a process beside the node's own mark: its name in the manifest. */
+const nameMark = 'AQUEDUCT_PROCESS'
 
 /** An adopted process is no child: nobody tells when it ends, so it is looked at this often. */
 const pollMs = 200
@@ -75,33 +76,30 @@ export async function forget(dir: string, name: string): Promise<void> {
 
 /** Processes of this node by that name that live, known by their environment: with or without a pid file. */
 function leftovers(dir: string, name: string): readonly ProcessIdentity[] {
-  return findByEnvironment(nodeMarker(dir), `AQUEDUCT_PROCESS=${name}`)
+  return findByEnvironment(`${nodeMark}=${dir}`, `${nameMark}=${name}`)
 }
 
 /** Processes of this node that live and have none of these names: what an earlier manifest asked for. */
 export function strangers(dir: string, names: readonly string[]): readonly ProcessIdentity[] {
   const known = names.flatMap((name) => leftovers(dir, name)).map((identity) => identity.pid)
-  return findByEnvironment(nodeMarker(dir)).filter((identity) => !known.includes(identity.pid))
+  return findNodeProcesses(dir).filter((identity) => !known.includes(identity.pid))
 }
 
 /** SIGTERM, and SIGKILL after `stopMs`. */
 export async function end(identity: ProcessIdentity, stopMs: number): Promise<void> {
   if (!signalProcess(identity, 'SIGTERM')) return
-  const deadline = performance.now() + stopMs
-  while (isRunning(identity)) {
-    if (performance.now() > deadline) signalProcess(identity, 'SIGKILL')
-    await delay(20)
-  }
+  if (await allGone([identity], stopMs)) return
+  signalProcess(identity, 'SIGKILL')
+  await allGone([identity], Number.POSITIVE_INFINITY)
 }
 
 function environment(dir: string, spec: NodeProcess): Record<string, string> {
   const own = Object.entries(spec.env).map(([key, value]) => [key, expandDir(value, dir)] as const)
-  const [key, value] = nodeMarker(dir).split(/=(.*)/s)
   return {
     PATH: '/usr/local/bin:/usr/bin:/bin',
     ...Object.fromEntries(own),
-    [key ?? '']: value ?? '',
-    AQUEDUCT_PROCESS: spec.name,
+    [nodeMark]: dir,
+    [nameMark]: spec.name,
   }
 }
 

@@ -2,7 +2,16 @@ import { spawn } from 'node:child_process'
 import { mkdir, open, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { findByEnvironment, isRunning, type ProcessIdentity, readPidFile, signalProcess } from '#libs/processes'
+import {
+  agentMark,
+  agentPidFile,
+  allGone,
+  findAgents,
+  findNodeProcesses,
+  isRunning,
+  readPidFile,
+  signalProcess,
+} from '#libs/processes'
 import { DriverError } from '../contract.ts'
 
 export interface AgentCommand {
@@ -21,7 +30,7 @@ const startMs = 15_000
  * @throws DriverError of kind `not_ready` when the agent ends or says nothing.
  */
 export async function startAgent(command: AgentCommand): Promise<void> {
-  const pidFile = join(command.dir, 'run', 'agent.pid')
+  const pidFile = agentPidFile(command.dir)
   const running = await readPidFile(pidFile)
   if (running !== undefined && signalProcess(running, 'SIGHUP')) return
   await mkdir(join(command.dir, 'log'), { recursive: true, mode: 0o700 })
@@ -34,7 +43,7 @@ export async function startAgent(command: AgentCommand): Promise<void> {
       stdio: ['ignore', log.fd, log.fd],
       env: {
         PATH: '/usr/local/bin:/usr/bin:/bin',
-        AQUEDUCT_AGENT_DIR: await realpath(command.dir),
+        [agentMark]: await realpath(command.dir),
         AQUEDUCT_LOG_LEVEL: command.logLevel,
       },
     })
@@ -64,31 +73,15 @@ export async function startAgent(command: AgentCommand): Promise<void> {
 export async function endAgent(dir: string, processesStopMs: number): Promise<void> {
   const real = await realpath(dir).catch(() => dir)
   const graceMs = processesStopMs + 5_000
-  for (const agent of await agentsOf(real)) {
+  for (const agent of await findAgents(real)) {
     signalProcess(agent, 'SIGTERM')
-    if (await gone(agent, graceMs)) continue
+    if (await allGone([agent], graceMs)) continue
     signalProcess(agent, 'SIGKILL')
-    await gone(agent, 5_000)
+    await allGone([agent], 5_000)
   }
-  const left = findByEnvironment(`AQUEDUCT_NODE_DIR=${real}`)
+  const left = findNodeProcesses(real)
   for (const identity of left) signalProcess(identity, 'SIGKILL')
-  for (const identity of left) {
-    if (!(await gone(identity, 5_000)))
-      throw new DriverError('unknown', `process ${identity.pid} of ${dir} does not end`)
-  }
-}
-
-async function agentsOf(dir: string): Promise<readonly ProcessIdentity[]> {
-  const named = await readPidFile(join(dir, 'run', 'agent.pid'))
-  const marked = findByEnvironment(`AQUEDUCT_AGENT_DIR=${dir}`)
-  return named === undefined || marked.some((agent) => agent.pid === named.pid) ? marked : [...marked, named]
-}
-
-async function gone(identity: ProcessIdentity, timeoutMs: number): Promise<boolean> {
-  const deadline = performance.now() + timeoutMs
-  while (isRunning(identity)) {
-    if (performance.now() > deadline) return false
-    await delay(20)
-  }
-  return true
+  if (await allGone(left, 5_000)) return
+  const stubborn = left.filter(isRunning).map((identity) => identity.pid)
+  throw new DriverError('unknown', `processes of ${dir} do not end: ${stubborn.join(', ')}`)
 }

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { NodeManifest, NodeStatus } from '#libs/domain/nodes'
-import { acquireLock, isRunning, readPidFile, writeFileAtomic } from '#libs/processes'
+import { acquireLock, agentPidFile, isRunning, readPidFile, writeFileAtomic } from '#libs/processes'
 import { DriverError, type NodeDriver, type NodeInstance } from '../contract.ts'
 import { AddressBook } from './address-book.ts'
 import { endAgent, startAgent } from './agent-process.ts'
@@ -87,7 +87,7 @@ export class LocalDriver implements NodeDriver {
     const record = await readRecord(dir)
     if (record === undefined) throw new DriverError('not_found', `there is no node ${nodeId}`)
     const status = await readStatus(dir)
-    const agent = await readPidFile(join(dir, 'run', 'agent.pid'))
+    const agent = await readPidFile(agentPidFile(dir))
     const agentRuns = agent !== undefined && isRunning(agent)
     return {
       nodeId: record.nodeId,
