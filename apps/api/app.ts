@@ -34,9 +34,11 @@ export interface Api {
 
 export async function buildApi(deps: ApiDeps): Promise<Api> {
   const { logger, registry, identity, ready } = deps
+  const authenticate = createAuthenticator(deps)
   const dispatch = createDispatch<Claims>({
     handlers: createCloudHandlers(deps),
-    authenticate: createAuthenticator(deps),
+    authenticate,
+    admits: authenticate.admits,
     principalOf: (claims) => ('principalId' in claims ? claims.principalId : claims.kind),
     logger,
     registry,

@@ -16,14 +16,18 @@ export interface AuthenticatorDeps {
   readonly clock: Clock
 }
 
-/** @throws AppError `unauthenticated` for anybody it does not know, `forbidden` for a suspended tenant. */
-export type Authenticate = (credentials: Credentials) => Promise<Claims>
+export interface Authenticate {
+  /** @throws AppError `unauthenticated` for anybody it does not know, `forbidden` for a suspended tenant. */
+  (credentials: Credentials): Promise<Claims>
+  /** Whether the token is one that we signed, which costs no look at the rows: false for strangers. */
+  readonly admits: (credentials: Credentials) => Promise<boolean>
+}
 
 /** The claim mapper: a bearer token becomes what its principal is and may do right now. */
 export function createAuthenticator({ database, clock }: AuthenticatorDeps): Authenticate {
   const verifier = new TokenVerifier({ clock, readJwks: () => readJwks(database.all, { purpose: 'api_key' }) })
   const principals = new PrincipalLookup(database)
-  return ({ authorization }) =>
+  const authenticate = ({ authorization }: Credentials) =>
     overDatabase(async () => {
       const token = await verifier.verify(bearerToken(authorization))
       const principal = await principals.find(token.tenantId, token.keyId)
@@ -33,6 +37,16 @@ export function createAuthenticator({ database, clock }: AuthenticatorDeps): Aut
       if (principal.tenantState === 'suspended') throw await suspended(database, member)
       return member
     })
+  const admits = async ({ authorization }: Credentials) => {
+    try {
+      await verifier.verify(bearerToken(authorization))
+      return true
+    } catch (thrown) {
+      // Whatever else went wrong, `authenticate` will say.
+      return !(thrown instanceof AppError && thrown.code === 'unauthenticated')
+    }
+  }
+  return Object.assign(authenticate, { admits })
 }
 
 const bearer = /^bearer +(\S+) *$/i

@@ -28,14 +28,24 @@ export interface DispatcherDeps<Claims> {
   readonly handlers: CloudHandlers<CallContext<Claims>>
   /** Who calls. Throws AppError `unauthenticated` for anybody it does not know. */
   readonly authenticate: (credentials: Credentials) => Promise<Claims>
+  /** Whether a call is worth reading, see {@link Dispatch}; every one is when it is left out. */
+  readonly admits?: (credentials: Credentials) => Promise<boolean>
   /** What the log calls the caller: an id, never a name or an address. */
   readonly principalOf: (claims: Claims) => string
   readonly logger: Logger
   readonly registry: Registry
 }
 
-/** Answers a call; never rejects. Both transports end here. */
-export type Dispatch = <Encoded>(call: IncomingCall<Encoded>) => Promise<Outcome<Encoded>>
+/** Both transports end here. */
+export interface Dispatch {
+  /** Answers a call; never rejects. */
+  <Encoded>(call: IncomingCall<Encoded>): Promise<Outcome<Encoded>>
+  /**
+   * Asked when only the headers of a call are there: false for credentials that are surely not ours. What such a caller
+   * sends besides is not read, or strangers could fill our memory with it; `dispatch` tells them why.
+   */
+  readonly admits: (credentials: Credentials) => Promise<boolean>
+}
 
 type AnyHandler<Claims> = (context: CallContext<Claims>, request: object) => Promise<object>
 
@@ -69,7 +79,7 @@ export function createDispatch<Claims>(deps: DispatcherDeps<Claims>): Dispatch {
     return call.writeResponse(await handler(context, call.readRequest()))
   }
 
-  return async (call) => {
+  const dispatch = async <Encoded>(call: IncomingCall<Encoded>): Promise<Outcome<Encoded>> => {
     const started = performance.now()
     const seen: { principal?: string } = {}
     const finish = (code: string, error?: Error) => {
@@ -99,6 +109,7 @@ export function createDispatch<Claims>(deps: DispatcherDeps<Claims>): Dispatch {
       return { ok: false, status }
     }
   }
+  return Object.assign(dispatch, { admits: deps.admits ?? (async () => true) })
 }
 
 const usableRequestId = /^[\w.:-]{1,128}$/

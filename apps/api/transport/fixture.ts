@@ -21,6 +21,7 @@ export function fakeDispatch(handlers: CloudHandlers<CallContext<FakeClaims>>, r
       if (authorization === 'Bearer good') return { id: 'usr-1' }
       throw new AppError('unauthenticated', 'an API key is needed')
     },
+    admits: async ({ authorization }) => authorization === 'Bearer good',
     principalOf: (claims) => claims.id,
     logger: createLogger('test', 'silent'),
     registry,

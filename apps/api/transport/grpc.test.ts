@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -155,13 +157,28 @@ test('strangers are refused before their request is read', async () => {
   expect((await call(rpcNamed('GetUsers').grpcPath, Buffer.alloc(0), {})).error?.code).toBe(16)
 })
 
+test('nobody waits for a stranger’s message, nor keeps it', async () => {
+  const session = connect(`http://127.0.0.1:${server.ports[0]}`)
+  try {
+    const headers = { ':method': 'POST', ':path': getNamespace.grpcPath, 'content-type': 'application/grpc' }
+    const stream = session.request(headers)
+    // A megabyte is announced, and never comes.
+    stream.write(Buffer.from([0, 0, 0x10, 0, 0]))
+    const [answer] = await once(stream, 'trailers')
+    expect(answer).toMatchObject({ 'grpc-status': '16', 'grpc-message': 'an%20API%20key%20is%20needed' })
+    expect(session.remoteSettings.maxConcurrentStreams).toBe(100)
+  } finally {
+    session.destroy()
+  }
+})
+
 test('what is not implemented, malformed, or too large is said so, and the server lives on', async () => {
   const codes = [
     (await call(rpcNamed('GetUsers').grpcPath, Buffer.alloc(0), { authorization })).error?.code,
     (await call('/api.requestservice.v1.RequestService/GetRequestStatus', Buffer.alloc(0), { authorization })).error
       ?.code,
     (await call(getNamespace.grpcPath, Buffer.from('\xff\xff\xff', 'latin1'), { authorization })).error?.code,
-    (await call(getNamespace.grpcPath, Buffer.alloc(5 * 1024 * 1024), { authorization })).error?.code,
+    (await call(getNamespace.grpcPath, Buffer.alloc(1024 * 1024 + 1), { authorization })).error?.code,
     (await call(getNamespace.grpcPath, Buffer.from('\n\x03a.b'), { authorization })).error?.code,
   ]
   expect(codes).toEqual([12, 12, 3, 8, undefined])

@@ -4,12 +4,15 @@ import {
   Metadata,
   Server,
   ServerCredentials,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
   type ServerUnaryCall,
   type ServiceDefinition,
   type sendUnaryData,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
-import { coerceError, invalidField } from '#libs/base'
+import { AppError, coerceError, invalidField } from '#libs/base'
 import { type Rpc, rpcs } from '#libs/cloud-api'
 import type { Credentials } from './call-context.ts'
 import { acceptRequestId, type Dispatch } from './dispatcher.ts'
@@ -17,8 +20,10 @@ import { GrpcHealth } from './grpc-health.ts'
 import type { Status } from './status.ts'
 import { statusDetails } from './status-details.ts'
 
-/** Bytes; what Go's gRPC clients take by default, too. */
-const maxMessageBytes = 4 * 1024 * 1024
+/** Bytes of a request, as over REST. The largest honest one is a bundle of CA certificates (32 KB). */
+const maxMessageBytes = 1024 * 1024
+/** Calls at once on one connection: each may hold a message in memory. Clients wait for a place, or open another. */
+const maxConcurrentStreams = 100
 
 export interface GrpcListener {
   readonly host: string
@@ -54,7 +59,11 @@ export interface GrpcOptions {
  * @throws Error when an address cannot be listened on.
  */
 export async function startGrpc({ dispatch, listeners }: GrpcOptions): Promise<GrpcServer> {
-  const server = new Server({ 'grpc.max_receive_message_length': maxMessageBytes })
+  const server = new Server({
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_concurrent_streams': maxConcurrentStreams,
+    interceptors: [admission(dispatch)],
+  })
   const health = new GrpcHealth(serviceNames)
   health.addTo(server)
   server.addService(definition, implementation(dispatch))
@@ -108,31 +117,78 @@ function implementation(dispatch: Dispatch): UntypedServiceImplementation {
   )
 }
 
+/** What is known of a call before its message. */
+type CallHead = Pick<ServerInterceptingCallInterface, 'getAuthContext' | 'getDeadline' | 'getPeer'>
+
+const rpcByPath = new Map(rpcs.map((rpc) => [rpc.grpcPath, rpc]))
+
+/** Turns strangers away when their headers are there: a message is read only once somebody asks for it. */
+function admission(dispatch: Dispatch): ServerInterceptor {
+  return ({ path }, call) => {
+    const rpc = rpcByPath.get(path)
+    if (rpc === undefined) return new ServerInterceptingCall(call)
+    const refuse = async (metadata: Metadata) => {
+      const incoming = headersOf(call, metadata, rpc)
+      const outcome = await dispatch({ ...incoming, readRequest: nothing, writeResponse: nothing })
+      if (outcome.ok) return
+      call.sendMetadata(initialMetadata(incoming.requestId))
+      call.sendStatus(statusToSend(outcome.status))
+    }
+    return new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, proceed) => {
+            const credentials = credentialsOf(call, metadata)
+            void dispatch.admits(credentials).then((known) => (known ? proceed(metadata) : refuse(metadata)))
+          },
+        }),
+    })
+  }
+}
+
+/** Unreachable: who is not admitted is not authenticated either. */
+function nothing(): never {
+  throw new AppError('unauthenticated', 'Jwt verification fails')
+}
+
 async function answer(
   dispatch: Dispatch,
   rpc: Rpc,
   call: ServerUnaryCall<Buffer, Buffer>,
   callback: sendUnaryData<Buffer>,
 ): Promise<void> {
-  const requestId = acceptRequestId(header(call.metadata, 'x-request-id'))
-  const apiVersion = header(call.metadata, 'temporal-cloud-api-version')
-  const deadline = deadlineOf(call)
+  const incoming = headersOf(call, call.metadata, rpc)
   const outcome = await dispatch({
-    rpc,
-    transport: 'grpc',
-    credentials: credentialsOf(call),
-    requestId,
-    ...(deadline === undefined ? {} : { deadline }),
-    ...(apiVersion === undefined ? {} : { apiVersion }),
+    ...incoming,
     readRequest: () => decode(rpc, call.request),
     writeResponse: (response) => Buffer.from(rpc.responseType.encode(response).finish()),
   })
-  const initial = new Metadata()
-  initial.set('x-request-id', requestId)
-  call.sendMetadata(initial)
-  if (outcome.ok) return callback(null, outcome.response)
-  const { grpcCode: code, message: details } = outcome.status
-  return callback({ code, details, metadata: trailer(outcome.status) })
+  call.sendMetadata(initialMetadata(incoming.requestId))
+  return outcome.ok ? callback(null, outcome.response) : callback(statusToSend(outcome.status))
+}
+
+/** What the headers of a call say, whatever its message will be. */
+function headersOf(call: CallHead, metadata: Metadata, rpc: Rpc) {
+  const apiVersion = header(metadata, 'temporal-cloud-api-version')
+  const deadline = deadlineOf(call)
+  return {
+    rpc,
+    transport: 'grpc' as const,
+    credentials: credentialsOf(call, metadata),
+    requestId: acceptRequestId(header(metadata, 'x-request-id')),
+    ...(deadline === undefined ? {} : { deadline }),
+    ...(apiVersion === undefined ? {} : { apiVersion }),
+  }
+}
+
+function initialMetadata(requestId: string): Metadata {
+  const metadata = new Metadata()
+  metadata.set('x-request-id', requestId)
+  return metadata
+}
+
+function statusToSend(status: Status): { code: number; details: string; metadata: Metadata } {
+  return { code: status.grpcCode, details: status.message, metadata: trailer(status) }
 }
 
 function decode(rpc: Rpc, message: Buffer): object {
@@ -156,16 +212,16 @@ function header(metadata: Metadata, name: string): string | undefined {
   return values.length === 0 ? undefined : values.join(', ')
 }
 
-function deadlineOf(call: ServerUnaryCall<Buffer, Buffer>): Date | undefined {
+function deadlineOf(call: CallHead): Date | undefined {
   const deadline = call.getDeadline()
   if (deadline instanceof Date) return deadline
   return Number.isFinite(deadline) ? new Date(deadline) : undefined
 }
 
-function credentialsOf(call: ServerUnaryCall<Buffer, Buffer>): Credentials {
+function credentialsOf(call: CallHead, metadata: Metadata): Credentials {
   const raw = call.getAuthContext().sslPeerCertificate?.raw
   return {
-    authorization: header(call.metadata, 'authorization'),
+    authorization: header(metadata, 'authorization'),
     peerCertificate: raw === undefined ? undefined : new X509Certificate(raw),
     // `127.0.0.1:5050`, `[::1]:5050`
     sourceAddress: call

@@ -104,6 +104,13 @@ test('bad input is INVALID_ARGUMENT that names the field', async () => {
   }
 })
 
+test('a stranger’s body is not read, whatever it is', async () => {
+  const payload = 'x'.repeat(1024 * 1024 + 1)
+  const headers = { 'content-type': 'application/json' }
+  const answer = await app.inject({ method: 'POST', url: '/cloud/namespaces', headers, payload })
+  expect([answer.statusCode, answer.json().code]).toEqual([401, 16])
+})
+
 test('errors that nobody foresaw show nothing', async () => {
   for (const url of ['/cloud/namespaces/bug', '/broken']) {
     const answer = await app.inject({ url, headers: { authorization, 'x-request-id': 'r-9' } })

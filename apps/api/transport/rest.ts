@@ -20,6 +20,10 @@ export async function rest(app: FastifyInstance, { dispatch }: { readonly dispat
       url: routePath(rpc),
       // Described by the contract itself, not by a schema of ours.
       schema: { hide: true },
+      // Before the body: nobody's is read who is nobody.
+      onRequest: async (request, reply) => {
+        if (!(await dispatch.admits(credentialsOf(request)))) await answer(dispatch, rpc, request, reply)
+      },
       handler: (request, reply) => answer(dispatch, rpc, request, reply),
     })
   }
