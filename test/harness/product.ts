@@ -92,7 +92,7 @@ export function removeData(dataDirectory: string): void {
 }
 
 /** The end of every log of the product's parts and nodes. */
-export function lastWords(dataDirectory: string): string {
+function lastWords(dataDirectory: string): string {
   return logFiles(dataDirectory)
     .map((file) => `--- ${file}\n${readFileSync(file, 'utf8').slice(-2_000)}`)
     .join('\n')

@@ -89,7 +89,11 @@ test('a namespace that its row does not want there is deleted; what is wanted, m
     ('moved.abcde', 'abcde', 'moved', 'aws-us-east-1', '{}', 'x', null, 'active'),
     ('deleted.abcde', 'abcde', 'deleted', 'aws-us-east-1', '{}', 'x', 'cell-1', 'deleted')`)
   expect(await collectOrphanNamespaces({ database, logger, outward, cellClient: async () => cell })).toBe(2)
-  expect((await cell.listNamespaces()).map((namespace) => namespace.name).sort()).toEqual(['by-hand', 'owned.abcde', 'restored.abcde'])
+  expect((await cell.listNamespaces()).map((namespace) => namespace.name).sort()).toEqual([
+    'by-hand',
+    'owned.abcde',
+    'restored.abcde',
+  ])
 })
 
 test('an operation past its deadline fails with what it waited for, and its namespace with it', async () => {

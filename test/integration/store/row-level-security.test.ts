@@ -22,8 +22,14 @@ beforeAll(async () => {
   await admin.connect()
   for (const tenant of ['aaaaa', 'bbbbb']) {
     await admin.query('insert into tenants (id, name) values ($1, $1)', [tenant])
-    await admin.query("insert into users (id, tenant_id, email, account_role) values ('usr-' || $1, $1, 'a@example.com', 'owner')", [tenant])
-    await admin.query("insert into service_accounts (id, tenant_id, name, account_role) values ('sa-' || $1, $1, 'ci', 'read')", [tenant])
+    await admin.query(
+      "insert into users (id, tenant_id, email, account_role) values ('usr-' || $1, $1, 'a@example.com', 'owner')",
+      [tenant],
+    )
+    await admin.query(
+      "insert into service_accounts (id, tenant_id, name, account_role) values ('sa-' || $1, $1, 'ci', 'read')",
+      [tenant],
+    )
     await admin.query(
       "insert into api_keys (id, tenant_id, owner_kind, owner_id, display_name, expires_at) values ('key-' || $1, $1, 'user', 'usr-' || $1, 'k', now() + interval '1 day')",
       [tenant],
@@ -32,7 +38,10 @@ beforeAll(async () => {
       "insert into namespaces (id, tenant_id, name, region, spec, created_by) values ('n.' || $1, $1, 'n', 'aws-us-east-1', '{}', 'x')",
       [tenant],
     )
-    await admin.query("insert into namespace_grants (tenant_id, namespace_id, principal_id, permission) values ($1, 'n.' || $1, 'sa-' || $1, 'read')", [tenant])
+    await admin.query(
+      "insert into namespace_grants (tenant_id, namespace_id, principal_id, permission) values ($1, 'n.' || $1, 'sa-' || $1, 'read')",
+      [tenant],
+    )
     await admin.query(
       `insert into operations (tenant_id, id, rpc, request_hash, request, resource_kind, resource_id, state, requested_by, deadline_at)
        values ($1, 'op', 'Rpc', '', '', 'namespace', 'n.' || $1, 'pending', 'x', now())`,
@@ -49,7 +58,12 @@ afterAll(async () => {
 
 describe.each(owned)('%s, with the store’s own filter bypassed', (table, column) => {
   test('shows the rows of the one tenant', async () => {
-    const rows = await database.ofTenant('aaaaa', (executor) => executor.selectFrom(table as 'users').selectAll().execute())
+    const rows = await database.ofTenant('aaaaa', (executor) =>
+      executor
+        .selectFrom(table as 'users')
+        .selectAll()
+        .execute(),
+    )
     expect(rows.map((row) => row.tenant_id)).toEqual(['aaaaa'])
   })
 
@@ -68,7 +82,9 @@ describe.each(owned)('%s, with the store’s own filter bypassed', (table, colum
 
 test('a connection that served one tenant shows nothing of it to the next', async () => {
   const seen = async (tenantId: string) =>
-    database.ofTenant(tenantId, async (executor) => (await executor.selectFrom('users').select('id').execute()).map((row) => row.id))
+    database.ofTenant(tenantId, async (executor) =>
+      (await executor.selectFrom('users').select('id').execute()).map((row) => row.id),
+    )
   expect(await seen('aaaaa')).toEqual(['usr-aaaaa'])
   expect(await seen('bbbbb')).toEqual(['usr-bbbbb'])
   await expect(
@@ -101,7 +117,15 @@ test('a row cannot be written into another tenant', async () => {
     database.ofTenant('aaaaa', (executor) =>
       executor
         .insertInto('service_accounts')
-        .values({ id: 'sa-evil', tenant_id: 'bbbbb', name: 'evil', account_role: 'owner', scoped_namespace_id: null, updated_at: null, deleted_at: null })
+        .values({
+          id: 'sa-evil',
+          tenant_id: 'bbbbb',
+          name: 'evil',
+          account_role: 'owner',
+          scoped_namespace_id: null,
+          updated_at: null,
+          deleted_at: null,
+        })
         .execute(),
     ),
   ).rejects.toThrow('row-level security')
@@ -115,7 +139,9 @@ test('the API may wake reconcilers and nothing else, and may not place a namespa
     await client.query("select enqueue_task('reconcile-namespace', 'n.aaaaa', '{}')")
     await expect(client.query("select enqueue_task('anything', 'x', '{}')")).rejects.toThrow('unknown task')
     await expect(client.query('select * from graphile_worker._private_jobs')).rejects.toThrow('permission denied')
-    await expect(client.query("update namespaces set cell_id = null, served = true where id = 'n.aaaaa'")).rejects.toThrow('permission denied')
+    await expect(
+      client.query("update namespaces set cell_id = null, served = true where id = 'n.aaaaa'"),
+    ).rejects.toThrow('permission denied')
     await expect(client.query('select * from certificate_authorities')).rejects.toThrow('permission denied')
   } finally {
     await client.end()
