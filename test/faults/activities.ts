@@ -1,0 +1,3 @@
+export async function add(one: number, other: number): Promise<number> {
+  return one + other
+}
