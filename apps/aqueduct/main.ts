@@ -2,13 +2,17 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { coerceError } from '#libs/base'
 import { bootstrap } from './bootstrap.ts'
+import type { Running } from './launch.ts'
+import { LiveScreen } from './quickstart/live-screen.ts'
+import { quickstart } from './quickstart/quickstart.ts'
 import { reset } from './reset.ts'
 import { projectDirectory, readLauncherSettings } from './settings.ts'
 import { start } from './start.ts'
 import { summary } from './summary.ts'
 import { terminalProgress } from './toolchain/progress.ts'
 
-const screen = { line: (text: string) => void process.stderr.write(`${text}\n`) }
+const screen = new LiveScreen(process.stderr)
+const usage = 'usage: node apps/aqueduct/main.ts start | quickstart [--exit] | reset [--yes]'
 
 /** In the order in which they start: nodes ask the edge, the provisioner asks nodes, and callers come last. */
 const parts = ['edge', 'provisioner', 'api'].map((name) => ({
@@ -19,22 +23,34 @@ const parts = ['edge', 'provisioner', 'api'].map((name) => ({
 
 async function main(command: string | undefined, args: readonly string[]): Promise<number> {
   const settings = readLauncherSettings(process.env)
-  if (command === 'reset') return (await reset(settings.dataDirectory, args.includes('--yes'), screen)) ? 0 : 1
-  if (command !== 'start') throw new Error('usage: node apps/aqueduct/main.ts start | reset [--yes]')
-  screen.line(`Aqueduct starts in ${settings.dataDirectory}`)
-  return await start({
-    settings,
-    environment: process.env,
-    screen,
-    progress: terminalProgress(process.stderr),
-    bootstrap,
-    parts,
+  const { dataDirectory, cacheDirectory } = settings
+  if (command === 'reset') return (await reset(dataDirectory, args.includes('--yes'), screen)) ? 0 : 1
+  const exit = args.includes('--exit')
+  const unknown = args.filter((arg) => !(command === 'quickstart' && arg === '--exit'))
+  if ((command !== 'start' && command !== 'quickstart') || unknown.length > 0) throw new Error(usage)
+  screen.line(`Aqueduct starts in ${dataDirectory}`)
+  const environment = process.env
+  const progress = terminalProgress(process.stderr)
+  const common = { settings, environment, screen, progress, bootstrap, parts }
+  if (command === 'start') return await start({ ...common, whenReady: untilAsked })
+  let worked = false
+  const code = await start({
+    ...common,
     whenReady: async (running, signal) => {
-      screen.line(summary(running))
-      if (!signal.aborted) await once(signal, 'abort')
-      return 0
+      const options = { screen, progress, environment, cacheDirectory, exit }
+      const result = await quickstart(options, running, signal)
+      worked = result === 0
+      return result
     },
   })
+  // Whoever stops it early has not seen it work.
+  return worked ? code : 1
+}
+
+async function untilAsked(running: Running, signal: AbortSignal): Promise<number> {
+  screen.line(`${summary(running)}\n\nCtrl-C stops everything.`)
+  if (!signal.aborted) await once(signal, 'abort')
+  return 0
 }
 
 try {

@@ -14,7 +14,5 @@ Aqueduct is ready.
   operator        ${credentials.operatorCertificateFile}
                   ${credentials.operatorKeyFile}
   logs            ${join(dataDirectory, 'log')}
-  addresses       ${join(dataDirectory, 'addresses.json')}
-
-Ctrl-C stops everything.`
+  addresses       ${join(dataDirectory, 'addresses.json')}`
 }

@@ -1,0 +1,63 @@
+import { join } from 'node:path'
+import { runCommand } from '../toolchain/command.ts'
+import type { ClientCertificate } from './certificates.ts'
+import { commandText } from './command-text.ts'
+import type { Namespace } from './namespace.ts'
+import type { Telling } from './narrator.ts'
+import type { Tenant } from './sign-up.ts'
+import type { World } from './world.ts'
+
+const sampleFile = join(import.meta.dirname, 'sample/main.ts')
+const limitMs = 2 * 60_000
+
+/** The arguments of the sample for a namespace, in groups that belong together; who calls is for the caller to add. */
+export function edgeArguments({ running }: World, { id, endpoint }: Namespace): readonly (readonly string[])[] {
+  return [
+    ['--address', `${endpoint.host}:${endpoint.port}`],
+    ['--server-name', endpoint.serverName],
+    ['--namespace', id],
+    ['--ca', running.credentials.caFile],
+  ]
+}
+
+/** The command that runs the sample, as a person types it. */
+export function sampleCommand(world: World, groups: readonly (readonly string[])[]): string {
+  const parts = groups.map((group) => group.map(world.shown).join(' '))
+  return commandText([`npx node ${world.shown(sampleFile)}`, ...parts])
+}
+
+/**
+ * A worker and a client of the TypeScript SDK in a process of their own, through the edge, until the workflow's result.
+ * @throws Error with its last words.
+ */
+export async function runSample(
+  world: World,
+  namespace: Namespace,
+  caller: { readonly certificate: ClientCertificate } | { readonly tenant: Tenant },
+  telling: Telling,
+): Promise<void> {
+  const own: readonly (readonly string[])[] =
+    'certificate' in caller
+      ? [
+          ['--cert', caller.certificate.certificateFile],
+          ['--key', caller.certificate.keyFile],
+        ]
+      : [['--api-key-file', caller.tenant.apiKeyFile]]
+  const groups = [...edgeArguments(world, namespace), ...own]
+  const how = 'certificate' in caller ? 'certificate' : 'API key'
+  // The other way is what the summary has.
+  if ('certificate' in caller) telling.command(sampleCommand(world, groups))
+  telling.progress(`with the ${how}`)
+  let last = ''
+  await runCommand(process.execPath, [sampleFile, ...groups.flat()], {
+    // Nothing of the launcher's own settings.
+    environment: { NODE_NO_WARNINGS: '1' },
+    signal: AbortSignal.any([world.signal, AbortSignal.timeout(limitMs)]),
+    onLine: (line) => {
+      last = line
+    },
+  })
+  const answer = /answered: (Hello, .+)$/.exec(last)?.[1]
+  if (answer === undefined) throw new Error(`the sample ended without the workflow's result: ${last}`)
+  telling.result(`with the ${`${how},`.padEnd(12)} ${last}`)
+}
