@@ -1,7 +1,7 @@
 import { type Authorized, authorize, creatorGrant } from '#libs/authz'
 import { AppError, type Clock, invalid } from '#libs/base'
 import type { Region } from '#libs/config'
-import { type NamespaceSpec, settledState, validateSpec, validateTags, validateUpdate } from '#libs/domain/namespaces'
+import { isUnderWay, type NamespaceSpec, validateSpec, validateTags, validateUpdate } from '#libs/domain/namespaces'
 import { validateCaBundle } from '#libs/pki'
 import { type Database, type Executor, staleVersion } from '#libs/store'
 import {
@@ -14,6 +14,7 @@ import {
   updateNamespaceSpec,
 } from '#libs/store/namespaces'
 import { openOperations } from '#libs/store/operations'
+import { assertRoom } from '#libs/store/tenants'
 import { memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
@@ -43,6 +44,7 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
         const problems = [...validateSpec(spec, limits), ...validateTags(tags)]
         if (problems.length > 0) throw invalid(problems)
         checkCa(spec, undefined, clock)
+        await assertRoom(trx, proof, 'namespaces')
         const row = await createNamespace(trx, proof, { spec, tags, region: activeRegion(spec) })
         const grant = creatorGrant(member)
         if (grant !== undefined) await grantToCreator(trx, proof, row.id, grant)
@@ -140,7 +142,7 @@ async function operationsOf(
   return openOperations(
     executor,
     proof,
-    rows.filter((row) => settledState(row.state) !== row.state).map((row) => row.id),
+    rows.filter((row) => isUnderWay(row.state)).map((row) => row.id),
   )
 }
 
