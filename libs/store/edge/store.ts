@@ -3,6 +3,7 @@ import { type AccountRole, accountRoles, type NamespacePermission } from '#libs/
 import type { NamespaceSpec } from '#libs/domain/namespaces'
 import type { TenantState } from '#libs/domain/tenants'
 import type { Database, Executor } from '../database.ts'
+import { ownerLives } from '../tenants/room.ts'
 
 /** Everything that one cell's edge is made of, as the rows say it at one moment. */
 export interface EdgeRows {
@@ -10,7 +11,7 @@ export interface EdgeRows {
   readonly namespaces: readonly EdgeNamespaceRow[]
   /** Of the tenants that have a namespace here. */
   readonly principals: readonly EdgePrincipalRow[]
-  /** Keys that were deleted or disabled before they expired. */
+  /** Keys that were deleted or disabled before they expired, of those whose owner is still there. */
   readonly revokedKeys: readonly { readonly tenant_id: string; readonly id: string }[]
   /** Leaves of the tenants' managed CAs that were revoked before they expired. */
   readonly revokedCertificates: readonly { readonly tenant_id: string; readonly fingerprint: string }[]
@@ -111,6 +112,7 @@ async function readRevokedKeys(
     .where('tenant_id', 'in', [...tenantIds])
     .where((eb) => eb.or([eb('deleted_at', 'is not', null), eb('disabled', '=', true)]))
     .where('expires_at', '>', sql<Date>`now()`)
+    .where(ownerLives('api_keys'))
     .orderBy('id')
     .execute()
 }

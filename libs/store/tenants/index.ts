@@ -1,1 +1,2 @@
+export { assertRoom } from './room.ts'
 export * from './store.ts'

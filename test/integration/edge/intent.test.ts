@@ -97,16 +97,18 @@ test('who may write and read comes from roles and grants, tenant by tenant', asy
 })
 
 test('revoked keys and leaves are those of the tenant alone, while they could still be used', async () => {
-  const key = (id: string, expires: string, change: string) =>
+  const key = (id: string, expires: string, change: string, owner = 'usr-owner') =>
     admin.query(
       `insert into api_keys (id, tenant_id, owner_kind, owner_id, display_name, expires_at, disabled, deleted_at)
-       values ($1, 'aaaaa', 'user', 'usr-owner', 'k', now() + $2::interval, ${change})`,
-      [id, expires],
+       values ($1, 'aaaaa', 'user', $3, 'k', now() + $2::interval, ${change})`,
+      [id, expires, owner],
     )
   await key('key-live', '1 day', 'false, null')
   await key('key-disabled', '1 day', 'true, null')
   await key('key-deleted', '1 day', 'false, now()')
   await key('key-deleted-and-expired', '-1 day', 'false, now()')
+  // Who is gone is nobody's writer or reader, so that his keys open nothing, and the list does not grow for ever.
+  await key('key-of-the-gone', '1 day', 'false, now()', 'usr-gone')
   expect((await intentOf('n.aaaaa'))?.revokedKeyIds).toEqual(['key-deleted', 'key-disabled'])
   expect((await intentOf('n.bbbbb'))?.revokedKeyIds).toEqual([])
 })

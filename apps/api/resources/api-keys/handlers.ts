@@ -4,6 +4,7 @@ import { type ApiKeySpec, apiKeyLimit, validateApiKeySpec, validateApiKeyUpdate 
 import { type Database, staleVersion, type Trx } from '#libs/store'
 import { type ApiKeyRow, createApiKey, deleteApiKey, getApiKey, listApiKeys, updateApiKey } from '#libs/store/api-keys'
 import { getServiceAccount } from '#libs/store/service-accounts'
+import { assertRoom } from '#libs/store/tenants'
 import type { ApiKeyTokens } from '../../auth/api-key-tokens.ts'
 import { type Member, memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
@@ -32,6 +33,7 @@ export function apiKeyHandlers(deps: ApiKeyDeps): ApiKeyHandlers {
         const problems = validateApiKeySpec(spec, clock.now())
         if (problems.length > 0) throw invalid(problems)
         await owner.check(trx)
+        await assertRoom(trx, owner.proof, 'revokedApiKeys')
         const key = { ...spec, ownerKind: spec.ownerType }
         const row = await createApiKey(trx, owner.proof, key, apiKeyLimit(spec.ownerType))
         return settled(row.id, row.resource_version)

@@ -15,6 +15,7 @@ import {
   type ServiceAccountFields,
   updateServiceAccount,
 } from '#libs/store/service-accounts'
+import { assertRoom } from '#libs/store/tenants'
 import { type Member, memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
@@ -44,6 +45,7 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
       const { operation } = await mutate(deps, { rpc: 'CreateServiceAccount', request, member }, async (trx) => {
         const problems = validateServiceAccountSpec(spec, tenantId)
         if (problems.length > 0) throw invalid(problems)
+        await assertRoom(trx, proof, 'serviceAccounts')
         const row = await createServiceAccount(trx, proof, fieldsOf(spec))
         await replaceGrants(trx, tenantId, row.id, grantsIn(spec))
         return settled(row.id, row.resource_version)
