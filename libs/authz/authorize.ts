@@ -23,7 +23,9 @@ export function authorize<R extends Resource, A extends Action<R>>(
   if (claims.kind === 'anonymous') throw new AppError('unauthenticated', 'credentials are missing')
   const context = { resource, action, target, actor: actorOf(claims) }
   if (decide(claims, resource, 'read', target) === undefined) throw hidden(resource, target, context)
-  throw new AppError('forbidden', `you may not ${words(action)} this ${words(resource)}`, { context })
+  // `update` this namespace; `create_api_key` for this user.
+  const onto = action.includes('_') ? ' for' : ''
+  throw new AppError('forbidden', `you may not ${words(action)}${onto} this ${words(resource)}`, { context })
 }
 
 /** Proofs for the provisioner, which acts for nobody; the policy's `system` entries bound what it may do. */

@@ -1,5 +1,5 @@
-import { type IncomingHttpHeaders, request as plainRequest } from 'node:http'
-import { request as tlsRequest } from 'node:https'
+import { type IncomingHttpHeaders, Agent as PlainAgent, request as plainRequest } from 'node:http'
+import { Agent as TlsAgent, request as tlsRequest } from 'node:https'
 
 export interface HttpOptions {
   readonly method?: string
@@ -28,12 +28,15 @@ export interface Answer {
 /** What an API answers, in the parts that the caller names. */
 export type Json = Readonly<Record<string, unknown>>
 
-/** One request on a connection of its own. @throws Error when there is no answer: a refused handshake, say. */
+/** Connections of strangers and of API keys are used again; whoever shows a certificate does it anew each time. */
+const agents = { plain: new PlainAgent({ keepAlive: true }), tls: new TlsAgent({ keepAlive: true }) }
+
+/** One request. @throws Error when there is no answer: a refused handshake, say. */
 export function http(url: string, { method, headers, body, ca, identity }: HttpOptions = {}): Promise<Answer> {
   const payload = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
   const options = {
     method: method ?? 'GET',
-    agent: false as const,
+    agent: identity !== undefined ? false : url.startsWith('https:') ? agents.tls : agents.plain,
     headers: {
       ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
       ...headers,

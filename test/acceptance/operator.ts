@@ -12,7 +12,7 @@ export async function operatorIdentity(): Promise<Identity> {
 }
 
 /** A call of the operator API. @param path behind `/operator/v1` */
-export async function operatorAnswer(method: string, path: string, body?: unknown): Promise<Answer> {
+async function operatorAnswer(method: string, path: string, body?: unknown): Promise<Answer> {
   const { addresses, ca } = await productUnderTest()
   return http(`${addresses.operator}/operator/v1${path}`, { method, body, ca, identity: await operatorIdentity() })
 }

@@ -8,17 +8,33 @@ export interface ProductUnderTest {
   readonly addresses: ProductAddresses
   /** PEM of the CA whose server certificates clients have to trust. */
   readonly ca: string
+  /** From the command to ready, in milliseconds. */
   readonly startMs: number
+}
+
+/** How it does right now. */
+export interface Condition {
   readonly alive: boolean
   /** What it said on its terminal so far. */
   readonly output: string
 }
 
+let product: Promise<ProductUnderTest> | undefined
+
 /** Whoever asks first starts it: some ten seconds. */
-export async function productUnderTest(): Promise<ProductUnderTest> {
+export function productUnderTest(): Promise<ProductUnderTest> {
+  product ??= ask().then((answer) => ({ ...answer, ca: readFileSync(answer.addresses.caFile, 'utf8') }))
+  return product
+}
+
+export async function productCondition(): Promise<Condition> {
+  const { alive, output } = await ask()
+  return { alive, output }
+}
+
+async function ask(): Promise<Omit<ProductUnderTest, 'ca'> & Condition> {
   const response = await fetch(inject('productDoor'))
   const text = await response.text()
   if (!response.ok) throw new Error(text)
-  const product = JSON.parse(text) as Omit<ProductUnderTest, 'ca'>
-  return { ...product, ca: readFileSync(product.addresses.caFile, 'utf8') }
+  return JSON.parse(text) as Omit<ProductUnderTest, 'ca'> & Condition
 }

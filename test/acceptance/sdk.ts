@@ -26,7 +26,7 @@ export function workflowBundle(): Promise<WorkflowBundleWithSourceMap> {
 }
 
 /** What an SDK wants to know about a namespace's edge. Only the name is not found by DNS here, and so is overridden. */
-export async function connectionOptions(namespace: Namespace, { identity, token }: Credentials) {
+async function connectionOptions(namespace: Namespace, { identity, token }: Credentials) {
   const { ca } = await productUnderTest()
   return {
     address: `${namespace.host}:${namespace.port}`,
@@ -42,7 +42,7 @@ export async function connectionOptions(namespace: Namespace, { identity, token 
 }
 
 /** A client of the TypeScript SDK. Close its connection. */
-export async function sdkClient(namespace: Namespace, credentials: Credentials): Promise<Client> {
+async function sdkClient(namespace: Namespace, credentials: Credentials): Promise<Client> {
   const connection = await Connection.connect(await connectionOptions(namespace, credentials))
   return new Client({ connection, namespace: namespace.id })
 }

@@ -16,7 +16,7 @@ import {
 import type { Identity } from '../http.ts'
 import { createNamespace, type Namespace } from '../namespace.ts'
 import { operatorIdentity } from '../operator.ts'
-import { type ProductUnderTest, productUnderTest } from '../product-under-test.ts'
+import { type ProductUnderTest, productCondition, productUnderTest } from '../product-under-test.ts'
 import { type RawReply, rawCall } from '../raw-grpc.ts'
 import { issueCertificate, signUp, type Tenant } from '../tenant.ts'
 
@@ -44,7 +44,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   expect(await outcome(describeThrough(target, { identity: victims })), 'the victim works on').toBe(code.ok)
-  const { alive, output } = await productUnderTest()
+  const { alive, output } = await productCondition()
   expect(alive).toBe(true)
   expect(findLeaks(product.dataDirectory, output)).toEqual([])
 })

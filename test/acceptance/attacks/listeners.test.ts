@@ -11,7 +11,7 @@ import { alterJwt } from '../jwt.ts'
 import { createNamespace, type Namespace } from '../namespace.ts'
 import { type NodeSecrets, stealSecrets } from '../node-secrets.ts'
 import { operatorIdentity } from '../operator.ts'
-import { type ProductUnderTest, productUnderTest } from '../product-under-test.ts'
+import { type ProductUnderTest, productCondition, productUnderTest } from '../product-under-test.ts'
 import { NothingHappens, type RawTarget, rawCall } from '../raw-grpc.ts'
 import { issueCertificate, signUp, type Tenant } from '../tenant.ts'
 
@@ -43,7 +43,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  const { alive, output } = await productUnderTest()
+  const { alive, output } = await productCondition()
   expect(alive).toBe(true)
   expect(findLeaks(product.dataDirectory, output)).toEqual([])
 })

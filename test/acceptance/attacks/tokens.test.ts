@@ -7,7 +7,7 @@ import { code, describeThrough, outcome } from '../edge.ts'
 import { alterJwt, forgeJwt, type Jwt, readJwt } from '../jwt.ts'
 import { createNamespace, type Namespace } from '../namespace.ts'
 import { type NodeSecrets, stealSecrets } from '../node-secrets.ts'
-import { type ProductUnderTest, productUnderTest } from '../product-under-test.ts'
+import { type ProductUnderTest, productCondition, productUnderTest } from '../product-under-test.ts'
 import { rawCall } from '../raw-grpc.ts'
 import { createKey, signUp, type Tenant } from '../tenant.ts'
 
@@ -33,7 +33,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   expect(await everywhere(victim.api.token), 'the victim works on').toEqual({ rest: 200, grpc: code.ok, edge: code.ok })
-  expect(findLeaks(product.dataDirectory, (await productUnderTest()).output)).toEqual([])
+  expect(findLeaks(product.dataDirectory, (await productCondition()).output)).toEqual([])
 })
 
 /** What a token is good for: at REST, at gRPC, and at the edge of the victim's namespace. */

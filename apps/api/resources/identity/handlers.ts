@@ -1,10 +1,11 @@
 import { authorize } from '#libs/authz'
-import type { Clock } from '#libs/base'
+import { AppError, type Clock } from '#libs/base'
 import type { Database, Executor } from '#libs/store'
 import { getApiKey } from '#libs/store/api-keys'
 import { getOwnServiceAccount } from '#libs/store/service-accounts'
 import { getOwnUser } from '#libs/store/users'
 import { type Member, memberOf } from '../../auth/member.ts'
+import { verificationFails } from '../../auth/token-verifier.ts'
 import { apiKeyToWire } from '../api-keys/wire.ts'
 import { serviceAccountToWire } from '../service-accounts/wire.ts'
 import { type IdentityHandlers, userToWire } from './wire.ts'
@@ -20,12 +21,19 @@ export function identityHandlers({ database, clock }: IdentityDeps): IdentityHan
       const member = memberOf(claims)
       const { tenantId } = member
       const ownKey = authorize(claims, 'api_key', 'read', { tenantId, keyId: member.credential.id })
-      return database.ofTenant(tenantId, async (executor) => ({
+      const identity = database.ofTenant(tenantId, async (executor) => ({
         ...(await principal(executor, member)),
         principalApiKey: apiKeyToWire(await getApiKey(executor, ownKey), clock.now()),
       }))
+      return identity.catch(goneMeanwhile)
     },
   }
+}
+
+/** Who was deleted since this call was authenticated is nobody, and gets the answer that the next call will get. */
+function goneMeanwhile(thrown: unknown): never {
+  if (thrown instanceof AppError && thrown.code === 'not_found') throw verificationFails()
+  throw thrown
 }
 
 /** What the caller is, with the grants that this very call is decided by. */
