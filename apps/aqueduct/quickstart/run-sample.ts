@@ -1,5 +1,6 @@
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { runCommand } from '../toolchain/command.ts'
+import { promisify } from 'node:util'
 import type { ClientCertificate } from './certificates.ts'
 import { commandText } from './command-text.ts'
 import type { Namespace } from './namespace.ts'
@@ -7,6 +8,7 @@ import type { Telling } from './narrator.ts'
 import type { Tenant } from './sign-up.ts'
 import type { World } from './world.ts'
 
+const run = promisify(execFile)
 const sampleFile = join(import.meta.dirname, 'sample/main.ts')
 const limitMs = 2 * 60_000
 
@@ -48,16 +50,18 @@ export async function runSample(
   // The other way is what the summary has.
   if ('certificate' in caller) telling.command(sampleCommand(world, groups))
   telling.progress(`with the ${how}`)
-  let last = ''
-  await runCommand(process.execPath, [sampleFile, ...groups.flat()], {
-    // Nothing of the launcher's own settings.
-    environment: { NODE_NO_WARNINGS: '1' },
-    signal: AbortSignal.any([world.signal, AbortSignal.timeout(limitMs)]),
-    onLine: (line) => {
-      last = line
-    },
-  })
+  // It has nothing to lose, and would try for long to end well through an edge that is gone.
+  const ending = { signal: world.signal, timeout: limitMs, killSignal: 'SIGKILL' } as const
+  // Nothing of the launcher's own settings.
+  const ran = await run(process.execPath, [sampleFile, ...groups.flat()], { env: {}, ...ending }).catch(explain)
+  const last = ran.stdout.trim()
   const answer = /answered: (Hello, .+)$/.exec(last)?.[1]
   if (answer === undefined) throw new Error(`the sample ended without the workflow's result: ${last}`)
   telling.result(`with the ${`${how},`.padEnd(12)} ${last}`)
+}
+
+function explain(thrown: unknown): never {
+  const { stderr, killed, message } = thrown as { stderr?: string; killed?: boolean; message: string }
+  if (killed === true) throw new Error(`the sample had no result after ${limitMs / 1000} s`)
+  throw new Error(`the sample failed: ${stderr?.trim() || message}`)
 }

