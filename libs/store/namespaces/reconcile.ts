@@ -57,6 +57,23 @@ export async function recordNamespace(
   if (record.waitingFor !== undefined) await tellOperations(executor, proof.target.namespaceId, record.waitingFor)
 }
 
+/**
+ * Says that the cell may have changed behind the rows: a call of a pass that had lost its lease, or its intent, arrived
+ * all the same. A new generation, so that whoever works on it looks again, and a settled row is taken up again.
+ */
+export async function doubtNamespace(executor: Executor, proof: Authorized<'namespace', 'update'>): Promise<void> {
+  await executor
+    .updateTable('namespaces')
+    .set((eb) => ({
+      cell_observed: json({ kind: 'unknown' }),
+      generation: eb('generation', '+', 1),
+      state: sql<NamespaceState>`case when state = 'active' then 'updating' else state end`,
+    }))
+    .where('id', '=', proof.target.namespaceId)
+    .where('state', '<>', 'deleted')
+    .execute()
+}
+
 async function tellOperations(executor: Executor, namespaceId: string, waitingFor: string): Promise<void> {
   await executor
     .updateTable('operations')

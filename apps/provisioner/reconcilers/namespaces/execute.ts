@@ -1,9 +1,9 @@
 import type { Authorized } from '#libs/authz'
 import { assertNever, type Clock } from '#libs/base'
 import type { NamespaceStep } from '#libs/domain/namespaces'
-import type { Database } from '#libs/store'
+import { type Database, StaleWriterError } from '#libs/store'
 import type { CellRow } from '#libs/store/cells'
-import { type NamespaceRow, recordNamespace } from '#libs/store/namespaces'
+import { doubtNamespace, type NamespaceRow, recordNamespace } from '#libs/store/namespaces'
 import { type CellClient, CellError } from '../../temporal/cell-client.ts'
 import { again, type Next, settled } from '../next.ts'
 import type { Outward } from '../outward.ts'
@@ -93,16 +93,28 @@ async function describe(deps: StepDeps, target: StepTarget): Promise<Extract<Cel
 async function updateRetention(deps: StepDeps, target: StepTarget, retentionDays: number): Promise<Next> {
   const client = await deps.cellClient(target.cell.id)
   const { row } = target
-  await deps.outward('update-retention', () =>
-    client.updateNamespace(row.id, { retentionDays, data: { [generationKey]: String(target.fence.generation) } }),
-  )
-  await noteCell(deps, target, {
-    kind: 'present',
-    owner: row.tenant_id,
-    retentionDays,
-    updatedAt: deps.clock.now().toISOString(),
-  })
+  await noteCell(deps, target, { kind: 'unknown' })
+  try {
+    await deps.outward('update-retention', () =>
+      client.updateNamespace(row.id, { retentionDays, data: { [generationKey]: String(target.fence.generation) } }),
+    )
+  } catch (thrown) {
+    await noteUpdate(deps, target, { kind: 'unknown' })
+    throw thrown
+  }
+  const updatedAt = deps.clock.now().toISOString()
+  await noteUpdate(deps, target, { kind: 'present', owner: row.tenant_id, retentionDays, updatedAt })
   return settled
+}
+
+/** The cell knows no generations: an update that comes too late is not refused there, so it must not stay unnoticed. */
+async function noteUpdate(deps: StepDeps, target: StepTarget, seen: CellRecord): Promise<void> {
+  try {
+    await noteCell(deps, target, seen)
+  } catch (thrown) {
+    if (thrown instanceof StaleWriterError) await doubtNamespace(deps.database.all, target.proof)
+    throw thrown
+  }
 }
 
 async function serveAtEdge(deps: StepDeps, target: StepTarget, generation: number): Promise<Next> {
