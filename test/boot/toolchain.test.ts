@@ -85,6 +85,27 @@ describe('the Temporal server', () => {
     expect(readdirSync(join(home, 'cache'))).toEqual(['temporal-server-1.32.2'])
   })
 
+  it('is built without a look at our secrets, and with the user’s own settings', async () => {
+    fakeGo('1.32.2')
+    program('path/env-of-go', `env > ${home}/environment`)
+    writeFileSync(
+      join(home, 'path/go'),
+      readFileSync(join(home, 'path/go'), 'utf8').replace('echo', `${home}/path/env-of-go; echo`),
+    )
+    const environment = {
+      PATH: `${join(home, 'path')}:/usr/bin:/bin`,
+      ENVOY: toolchain().envoy,
+      GOPROXY: 'https://proxy.example',
+      AQUEDUCT_MASTER_KEY: 'secret-1',
+      AQUEDUCT_SMTP_URL: 'smtp://secret-2',
+      DATABASE_URL: 'postgres://secret-3',
+    }
+    await resolveToolchain(context(environment))
+    const seen = readFileSync(join(home, 'environment'), 'utf8')
+    expect(seen).toContain('GOPROXY=https://proxy.example')
+    expect(seen).not.toContain('secret-')
+  })
+
   it('leaves nothing that looks finished when the build fails, and says what to try', async () => {
     program('path/go', 'echo no route to the module proxy >&2; exit 1')
     const failing = resolveToolchain(context({ PATH: `${join(home, 'path')}:/usr/bin:/bin` }))

@@ -21,6 +21,13 @@ export class CommandError extends Error {
   }
 }
 
+/** Tools of others get the user's environment (proxies, caches), and nothing of ours: it holds the master key and passwords. */
+function withoutOurOwn(environment: Environment): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => name !== 'DATABASE_URL' && !name.startsWith('AQUEDUCT_')),
+  )
+}
+
 /**
  * Runs a command to its end. When `signal` aborts, the command and all that it started are ended.
  * @throws CommandError
@@ -29,7 +36,7 @@ export async function runCommand(command: string, args: readonly string[], optio
   options.signal.throwIfAborted()
   // A process group of its own, so that what the command started ends with it.
   const child = spawn(command, [...args], {
-    env: { ...options.environment },
+    env: withoutOurOwn(options.environment),
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })

@@ -28,7 +28,16 @@ export async function installPython(context: InstallContext, tool: Tool, wheel: 
       task.update(0, 'making a Python environment')
       await runCommand('python3', ['-m', 'venv', folder], options)
       task.update(1, `downloading ${wheel.name}`)
-      const pip = ['-m', 'pip', 'install', '--no-deps', '--disable-pip-version-check', '--no-input']
+      // A wheel alone: to unpack one runs nothing of it, to build a source package does.
+      const pip = [
+        '-m',
+        'pip',
+        'install',
+        '--no-deps',
+        '--only-binary=:all:',
+        '--disable-pip-version-check',
+        '--no-input',
+      ]
       await runCommand(join(folder, 'bin', 'python3'), [...pip, `${wheel.name}==${tool.version}`], {
         ...options,
         onLine: (line) => task.update(line.startsWith('Installing') ? 2 : 1, line.trim()),

@@ -26,11 +26,14 @@ export async function locate(tool: Tool, environment: Environment): Promise<stri
   return undefined
 }
 
-/** What keeps a program from being used, as the end of a sentence that begins with its path. */
+/** What keeps a program from being used, as the end of a sentence that begins with its path. It is run as nodes run it. */
 export async function misfit(tool: Tool, path: string): Promise<string | undefined> {
   let output: string
   try {
-    const { stdout, stderr } = await run(path, ['--version'], { timeout: 30_000 })
+    const { stdout, stderr } = await run(path, ['--version'], {
+      timeout: 30_000,
+      env: { PATH: '/usr/local/bin:/usr/bin:/bin' },
+    })
     output = stdout + stderr
   } catch (thrown) {
     return `cannot be run (${coerceError(thrown).message.split('\n')[0]})`
