@@ -18,6 +18,8 @@ export const errors = fp<ErrorsOptions>(
   async (app, { logger, allowedMethods }) => {
     app.addHook('onRequest', async (request, reply) => {
       reply.header('x-request-id', request.id)
+      // Answers repeat what callers wrote: no browser may take one for something else than it says it is.
+      reply.header('x-content-type-options', 'nosniff')
     })
     app.setErrorHandler(async (thrown, request, reply) => {
       const error = toAppError(coerceError(thrown))

@@ -43,6 +43,7 @@ test('answers proto3 JSON, and hands the handler its context', async () => {
     namespace: { namespace: 'orders.f45a2', spec: { name: 'orders', retentionDays: 3 } },
   })
   expect(answer.headers['x-request-id']).toBe('mine-1')
+  expect(answer.headers['x-content-type-options']).toBe('nosniff')
   expect(contexts.at(-1)).toEqual({
     claims: { id: 'usr-1' },
     requestId: 'mine-1',
