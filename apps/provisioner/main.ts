@@ -25,7 +25,9 @@ await assertSchemaFits(database.pool)
 
 mkdirSync(settings.nodesDirectory, { recursive: true, mode: 0o700 })
 const drivers: NodeDriver[] = []
-if (settings.regions.some((region) => region.driver === 'local')) {
+const local = settings.regions.find((region) => region.driver === 'local')
+if (local !== undefined) {
+  const { addressPrefix } = local.options
   drivers.push(
     new LocalDriver({
       nodesDir: settings.nodesDirectory,
@@ -33,7 +35,14 @@ if (settings.regions.some((region) => region.driver === 'local')) {
       nodeBinary: process.execPath,
       logLevel: settings.logLevel,
       ports: allPorts(nodePorts),
+      ...(typeof addressPrefix === 'string' ? { addressPrefix } : {}),
     }),
+  )
+}
+const strange = settings.regions.find((region) => drivers.every((driver) => driver.name !== region.driver))
+if (strange !== undefined) {
+  throw new Error(
+    `AQUEDUCT_REGIONS: the region ${strange.id} has the driver ${strange.driver}, which this version does not have: use local`,
   )
 }
 const health = await startHealthServer({

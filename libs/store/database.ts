@@ -15,6 +15,12 @@ export interface DatabaseOptions {
   readonly onIdleError?: (error: Error) => void
 }
 
+/**
+ * Milliseconds after which the server ends a transaction whose process says nothing any more: one that was stopped in the
+ * middle must not keep its rows from the others for longer than a lease.
+ */
+const idleInTransactionMs = 10_000
+
 // Versions and generations are far below 2^53 for ever; text for them would leak bigint handling into every caller.
 types.setTypeParser(types.builtins.INT8, (value) => Number(value))
 
@@ -38,6 +44,7 @@ export class Database {
       connectionTimeoutMillis: 10_000,
       idleTimeoutMillis: 60_000,
       keepAlive: true,
+      idle_in_transaction_session_timeout: idleInTransactionMs,
     })
     this.#pool.on('error', (error) => options.onIdleError?.(error))
     // While a client is out of the pool its errors are its own; whoever uses it sees them in the statement's answer.

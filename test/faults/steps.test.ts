@@ -202,3 +202,18 @@ test('nodes get a new manifest when a setting in it changes, and only then', asy
   expect(world.driver.manifest(nodeId)).toMatchObject({ generation: 2, edge: { url: 'https://moved.test:2' } })
   expect(await world.driver.list()).toHaveLength(1)
 })
+
+test('a cell that goes takes its nodes and databases along', async () => {
+  await ask('payments')
+  await world.settle()
+  await remove('payments', 2)
+  await world.settle()
+  await admin.query("update cells set state = 'deleting'")
+  await world.settle()
+  expect(await world.driver.list()).toEqual([])
+  expect(world.databases).toEqual(new Set())
+  const { rows } = await admin.query(
+    'select c.state as cell, n.state as node from cells c join nodes n on n.cell_id = c.id',
+  )
+  expect(rows).toEqual([{ cell: 'deleted', node: 'deleted' }])
+})

@@ -8,7 +8,9 @@ begin
     raise exception 'unknown task %', task;
   end if;
   perform graphile_worker.add_job(task, payload => payload::json, run_at => run_at, max_attempts => 25,
-    job_key => task || ':' || key, job_key_mode => 'replace');
+    job_key => task || ':' || key,
+    -- "Come again later" must not put off somebody's "come now" that arrived meanwhile.
+    job_key_mode => case when run_at > now() then 'preserve_run_at' else 'replace' end);
 end $$;
 alter function enqueue_task owner to aqueduct_provisioner;
 revoke all on function enqueue_task from public;

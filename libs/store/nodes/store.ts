@@ -80,3 +80,13 @@ export async function bumpNodeGeneration(executor: Executor, proof: Authorized<'
     .where('id', '=', proof.target.nodeId)
     .execute()
 }
+
+/** The cell goes, and its nodes with it: each is taken away by its own reconciler. */
+export async function markNodesDeleting(executor: Executor, proof: Authorized<'cell', 'update'>): Promise<void> {
+  await executor
+    .updateTable('nodes')
+    .set({ state: 'deleting' })
+    .where('cell_id', '=', proof.target.cellId)
+    .where('state', 'not in', ['deleting', 'deleted'])
+    .execute()
+}

@@ -6,7 +6,7 @@ import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
 import { type CellRow, getCell, recordCell } from '#libs/store/cells'
 import { listWaitingForCell } from '#libs/store/namespaces'
-import { listNodes, type NodeRow } from '#libs/store/nodes'
+import { listNodes, markNodesDeleting, type NodeRow } from '#libs/store/nodes'
 import type { Logger } from '#libs/telemetry'
 import type { CellClient } from '../../temporal/cell-client.ts'
 import { failedPass } from '../failed-pass.ts'
@@ -62,6 +62,7 @@ export async function reconcileCell(deps: CellReconcilerDeps, cellId: string): P
 
 async function advance(deps: CellReconcilerDeps, proof: Proof, holder: string, row: CellRow): Promise<Next> {
   const { all } = deps.database
+  if (row.state === 'deleting') await markNodesDeleting(all, proof)
   const nodes = await listNodes(all, system.authorize('node', 'list', { fleet: true }), row.id)
   const deleted = row.state === 'deleting'
   const desired = {

@@ -1,7 +1,7 @@
 import { type Authorized, systemActor } from '#libs/authz'
 import { type ObservedNode, planNode } from '#libs/domain/cells'
 import { enqueue } from '#libs/jobs'
-import { getCell } from '#libs/store/cells'
+import { type CellRow, getCell } from '#libs/store/cells'
 import { bumpNodeGeneration, getNode, type NodeRow, recordNode } from '#libs/store/nodes'
 import type { Logger } from '#libs/telemetry'
 import { DriverError, type NodeDriver, type NodeInstance } from '../../drivers/contract.ts'
@@ -53,16 +53,10 @@ export async function reconcileNode(deps: NodeReconcilerDeps, nodeId: string): P
 async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, row: NodeRow): Promise<Next> {
   const driver = deps.driver(row.driver)
   const cell = await getCell(deps.database.all, system.authorize('cell', 'read', { cellId: row.cell_id }))
-  // The databases come first: a node without them would only fail.
-  if (
-    cell.databases_observed === null ||
-    !('kind' in cell.databases_observed) ||
-    cell.databases_observed.kind !== 'present'
-  ) {
-    return settled
-  }
-  const settings = manifestSettings(deps)
   const deleted = row.state === 'deleting'
+  // The databases come first, and go last: a node without them would only fail.
+  if (!deleted && !hasDatabases(cell)) return settled
+  const settings = manifestSettings(deps)
   if (!deleted && row.manifest_settings !== null && row.manifest_settings !== settings) {
     await bumpNodeGeneration(deps.database.all, proof)
     await recordNode(deps.database.all, proof, holder, { manifestSettings: settings })
@@ -104,6 +98,10 @@ async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, r
       if (row.state !== 'ready') await enqueue(deps.database.all, 'reconcile-cell', { cellId: row.cell_id })
       return settled
   }
+}
+
+function hasDatabases({ databases_observed: databases }: CellRow): boolean {
+  return databases !== null && 'kind' in databases && databases.kind === 'present'
 }
 
 async function look(deps: NodeReconcilerDeps, driver: NodeDriver, nodeId: string): Promise<ObservedNode> {
