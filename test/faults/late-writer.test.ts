@@ -93,3 +93,10 @@ test('an update whose answer is lost is not forgotten when it is taken back', as
   await world.settle()
   expect(await rowAndWorld()).toEqual({ state: 'active', days: 1, onCell: 1 })
 })
+
+test('a process that stops in a transaction keeps its rows for a shorter time than a lease', async () => {
+  const { rows } = await world.database.pool.query(
+    "select current_setting('idle_in_transaction_session_timeout') as after",
+  )
+  expect(rows).toEqual([{ after: '10s' }])
+})
