@@ -66,7 +66,7 @@ async function found(tenant: Tenant, id: string, createMs: number): Promise<Name
 }
 
 /** DNS would say it: the address of the edge of a region's cell. Each region has one cell here. */
-async function edgeOf(region: string): Promise<string> {
+export async function edgeOf(region: string): Promise<string> {
   const { cells } = await operator<{ cells: { id: string; region: string }[] }>('GET', '/cells')
   const cell = cells.find((each) => each.region === region)
   const { nodes } = await operator<{ nodes: { address?: string }[] }>('GET', `/nodes?cellId=${cell?.id}`)

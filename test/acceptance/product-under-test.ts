@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { inject } from 'vitest'
-import type { ProductAddresses } from '../harness/product.ts'
+import type { Product, ProductAddresses } from '../harness/product.ts'
 
 /** The product that the whole tier talks to, as it looks from outside. */
 export interface ProductUnderTest {
@@ -25,6 +25,11 @@ let product: Promise<ProductUnderTest> | undefined
 export function productUnderTest(): Promise<ProductUnderTest> {
   product ??= ask().then((answer) => ({ ...answer, ca: readFileSync(answer.addresses.caFile, 'utf8') }))
   return product
+}
+
+/** From here on this file's tests talk to a product of their own. */
+export function talkTo({ dataDirectory, addresses, startMs }: Product): void {
+  product = Promise.resolve({ dataDirectory, addresses, startMs, ca: readFileSync(addresses.caFile, 'utf8') })
 }
 
 export async function productCondition(): Promise<Condition> {

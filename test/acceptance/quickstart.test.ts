@@ -16,7 +16,10 @@ interface Run {
 }
 
 /** `npm run quickstart`, as on a machine where only the programs were fetched before. */
-async function quickstart(args: readonly string[], settings: Readonly<Record<string, string>> = {}): Promise<Run> {
+async function quickstart(
+  args: readonly string[],
+  { settings = {}, stopAt }: { readonly settings?: Readonly<Record<string, string>>; readonly stopAt?: RegExp } = {},
+): Promise<Run> {
   const foreign = /^(AQUEDUCT_|DATABASE_URL$|VITEST|npm_)/
   const own = Object.entries(process.env).filter(([name]) => name === 'AQUEDUCT_CACHE' || !foreign.test(name))
   const began = performance.now()
@@ -31,7 +34,15 @@ async function quickstart(args: readonly string[], settings: Readonly<Record<str
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const said: string[] = []
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => said.push(chunk.toString()))
+  let stopped = false
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      said.push(chunk.toString())
+      if (stopped || stopAt?.test(said.join('')) !== true) return
+      stopped = true
+      child.kill('SIGTERM')
+    })
+  }
   const broken = (): void => void child.kill('SIGTERM')
   process.once('exit', broken)
   const [code] = (await once(child, 'close')) as [number | null]
@@ -115,11 +126,20 @@ describe('npm run quickstart -- --exit', () => {
 
   it('says what failed and where to look, stops everything, and does not end with 0', async () => {
     // Nobody listens there: the invitation cannot be delivered. Without --exit, as that must not keep it running.
-    const failed = await quickstart([], { AQUEDUCT_SMTP_URL: 'smtp://127.0.0.1:1' })
+    const failed = await quickstart([], { settings: { AQUEDUCT_SMTP_URL: 'smtp://127.0.0.1:1' } })
     expect(steps(failed.output), failed.output).toEqual(['✓ 1', '✗ 2'])
     expect(failed.output).toMatch(/What failed: The invitation could not be delivered/)
     expect(failed.output).toContain(join(data, 'log/api.log'))
     expect(failed.code).toBe(1)
+    expect(left()).toEqual([])
+  })
+
+  it('stops in the middle of a step when it is told to, and does not end with 0', async () => {
+    // While the sample runs, or just after it on a fast machine.
+    const stopped = await quickstart(['--exit'], { stopAt: /^( {2}…|✓) 7\/8/m })
+    expect(steps(stopped.output), stopped.output).not.toContain('✓ 8')
+    expect(stopped.output).not.toContain('What failed')
+    expect(stopped.code).not.toBe(0)
     expect(left()).toEqual([])
   })
 })

@@ -42,7 +42,7 @@ async function connectionOptions(namespace: Namespace, { identity, token }: Cred
 }
 
 /** A client of the TypeScript SDK. Close its connection. */
-async function sdkClient(namespace: Namespace, credentials: Credentials): Promise<Client> {
+export async function sdkClient(namespace: Namespace, credentials: Credentials): Promise<Client> {
   const connection = await Connection.connect(await connectionOptions(namespace, credentials))
   return new Client({ connection, namespace: namespace.id })
 }
