@@ -50,10 +50,13 @@ export async function runSample(
   // The other way is what the summary has.
   if ('certificate' in caller) telling.command(sampleCommand(world, groups))
   telling.progress(`with the ${how}`)
-  // It has nothing to lose, and would try for long to end well through an edge that is gone.
-  const ending = { signal: world.signal, timeout: limitMs, killSignal: 'SIGKILL' } as const
   // Nothing of the launcher's own settings.
-  const ran = await run(process.execPath, [sampleFile, ...groups.flat()], { env: {}, ...ending }).catch(explain)
+  const limits = { env: {}, timeout: limitMs, killSignal: 'SIGKILL' } as const
+  const running = run(process.execPath, [sampleFile, ...groups.flat()], limits)
+  // It has nothing to lose, and would try for long to end well through an edge that is gone.
+  const abort = (): void => void running.child.kill('SIGKILL')
+  world.signal.addEventListener('abort', abort, { once: true })
+  const ran = await running.catch(explain).finally(() => world.signal.removeEventListener('abort', abort))
   const last = ran.stdout.trim()
   const answer = /answered: (Hello, .+)$/.exec(last)?.[1]
   if (answer === undefined) throw new Error(`the sample ended without the workflow's result: ${last}`)
