@@ -1,5 +1,5 @@
 import proto from '@temporalio/proto'
-import type { GrpcEndpoint, GrpcJob, LoadResult } from '../load/job.ts'
+import type { GrpcEndpoint, LoadResult } from '../load/job.ts'
 import type { Measurement } from '../measurement.ts'
 import { alternate } from '../rounds.ts'
 import type { Scene } from '../scene.ts'
@@ -9,106 +9,91 @@ const service = '/temporal.api.workflowservice.v1.WorkflowService'
 const inFlight = 50
 /** As many clients as there would be at the least: Envoy serves one connection by one thread. */
 const connections = 10
+const credentials = ['API key', 'certificate'] as const
 
-interface Call {
-  readonly name: string
-  readonly path: string
-  readonly message: Uint8Array
-  /** Not for calls that name a namespace: the cell lets one namespace have no more than 2,400 of them a second. */
-  readonly crowded: boolean
-}
-
-interface Round {
-  readonly alone: LoadResult
-  /** Undefined for a call that is only made alone. */
-  readonly crowded: LoadResult | undefined
+/** The ways to a cell, in the order in which they take turns. */
+interface Ways {
+  readonly direct: GrpcEndpoint
+  readonly 'API key': GrpcEndpoint
+  readonly certificate: GrpcEndpoint
 }
 
 /** The same calls through the edge and past it, with the same rights. */
 export async function benchEdge(scene: Scene): Promise<readonly Measurement[]> {
-  const { namespaceId: namespace, screen } = scene
+  const { namespaceId: namespace } = scene
   const { DescribeNamespaceRequest } = proto.temporal.api.workflowservice.v1
-  const calls: readonly Call[] = [
-    {
-      name: 'DescribeNamespace',
-      path: `${service}/DescribeNamespace`,
-      message: DescribeNamespaceRequest.encode({ namespace }).finish(),
-      crowded: false,
-    },
-    { name: 'GetSystemInfo', path: `${service}/GetSystemInfo`, message: new Uint8Array(), crowded: true },
+  const ways: Ways = {
+    direct: await scene.direct(namespace),
+    'API key': scene.edge(namespace, 'key'),
+    certificate: scene.edge(namespace, 'certificate'),
+  }
+  return [
+    ...(await benchAlone(scene, ways, 'DescribeNamespace', DescribeNamespaceRequest.encode({ namespace }).finish())),
+    ...(await benchAlone(scene, ways, 'GetSystemInfo', new Uint8Array())),
+    // Not DescribeNamespace: the cell lets one namespace have no more than 2,400 calls a second.
+    ...(await benchCrowded(scene, ways, 'GetSystemInfo')),
   ]
-  const direct = await scene.direct(namespace)
-  const rows: Measurement[] = []
-  for (const call of calls) {
-    screen.line(`  ${call.name}`)
-    const rounds = await alternate<'direct' | 'key' | 'certificate', Round>(screen, scene.quick ? 2 : 7, {
-      direct: () => measure(scene, direct, call),
-      key: () => measure(scene, scene.edge(namespace, 'key'), call),
-      certificate: () => measure(scene, scene.edge(namespace, 'certificate'), call),
-    })
-    rows.push(...rowsOf(call, rounds))
-  }
-  return rows
 }
 
-async function measure({ load, quick }: Scene, endpoint: GrpcEndpoint, call: Call): Promise<Round> {
+async function benchAlone(
+  { load, quick, screen }: Scene,
+  ways: Ways,
+  method: string,
+  message: Uint8Array,
+): Promise<readonly Measurement[]> {
+  const endpoints = [ways.direct, ...credentials.map((credential) => ways[credential])]
+  const measureMs = quick ? 1_500 : 4_000
+  const rounds: (readonly number[])[] = []
+  for (let round = 0; round < (quick ? 3 : 7); round += 1) {
+    screen.progress(`${method}, round ${round + 1}`)
+    const job = { kind: 'turns', endpoints, path: `${service}/${method}`, message } as const
+    rounds.push((await load.takeTurns({ ...job, warmupMs: measureMs / 4, measureMs })).p50)
+  }
+  const [direct, ...edges] = endpoints.map((_, way) => rounds.map((p50) => p50[way] ?? Number.NaN))
+  if (direct === undefined) return []
+  return edges.map((times, index) => ({
+    name: `${method} through the edge, ${credentials[index]}, p50`,
+    unit: 'ms',
+    ours: median(times),
+    floor: median(direct),
+    ratio: ratioOf(times, direct),
+    target: { of: 'ratio', is: 'at most', value: 1.4 },
+    note: 'One call at a time by grpc-js, to each in turn. Floor: straight to the frontend, in plaintext, with the namespace token that the edge would add.',
+  }))
+}
+
+async function benchCrowded(
+  { load, quick, screen }: Scene,
+  ways: Ways,
+  method: string,
+): Promise<readonly Measurement[]> {
   const measureMs = quick ? 500 : 2_000
-  const job: Omit<GrpcJob, 'client' | 'connections' | 'inFlight'> = {
-    kind: 'grpc',
-    endpoint,
-    path: call.path,
-    message: call.message,
-    warmupMs: measureMs / 4,
-    measureMs,
-  }
-  return {
-    alone: await load.run({ ...job, client: 'grpc-js', connections: 1, inFlight: 1 }),
-    crowded: call.crowded ? await load.run({ ...job, client: 'http2', connections, inFlight }) : undefined,
-  }
-}
-
-function rowsOf(
-  call: Call,
-  { direct, key, certificate }: Readonly<Record<'direct' | 'key' | 'certificate', readonly Round[]>>,
-): readonly Measurement[] {
-  const alone = (of: readonly Round[]): readonly number[] => of.map((round) => round.alone.p50)
-  const both = [
-    ['API key', key],
-    ['certificate', certificate],
-  ] as const
-  return both.flatMap(([credential, rounds]): readonly Measurement[] => [
-    {
-      name: `${call.name} through the edge, ${credential}, p50`,
-      unit: 'ms',
-      ours: median(alone(rounds)),
-      floor: median(alone(direct)),
-      ratio: ratioOf(alone(rounds), alone(direct)),
-      target: { of: 'ratio', is: 'at most', value: 1.4 },
-      note: 'One call after the other on one connection of grpc-js. Floor: straight to the frontend, in plaintext, with the namespace token that the edge would add.',
-    },
-    ...crowdedRow(call, credential, rounds, direct),
-  ])
-}
-
-function crowdedRow(
-  call: Call,
-  credential: string,
-  rounds: readonly Round[],
-  direct: readonly Round[],
-): readonly Measurement[] {
-  const [ours, floor] = [rounds, direct].map((of) => of.flatMap(({ crowded }) => crowded ?? []))
-  if (ours === undefined || floor === undefined || ours.length === 0) return []
+  const measure = (endpoint: GrpcEndpoint) => () =>
+    load.run({
+      kind: 'grpc',
+      endpoint,
+      path: `${service}/${method}`,
+      message: new Uint8Array(),
+      connections,
+      inFlight,
+      warmupMs: measureMs / 4,
+      measureMs,
+    })
+  const rounds = await alternate<keyof Ways, LoadResult>(screen, quick ? 3 : 9, {
+    direct: measure(ways.direct),
+    'API key': measure(ways['API key']),
+    certificate: measure(ways.certificate),
+  })
   const rates = (of: readonly LoadResult[]): readonly number[] => of.map(({ perSecond }) => perSecond)
   const cores = (of: readonly LoadResult[]): string => median(of.map(({ clientCores }) => clientCores)).toFixed(2)
-  return [
-    {
-      name: `${call.name} through the edge, ${credential}, ${inFlight} in flight`,
-      unit: '/s',
-      ours: median(rates(ours)),
-      floor: median(rates(floor)),
-      ratio: ratioOf(rates(ours), rates(floor)),
-      target: { of: 'ratio', is: 'at least', value: 0.8 },
-      note: `${connections} connections of node:http2, as light as a client can be. It shares the cores: it took ${cores(floor)} of them on the direct way, ${cores(ours)} through the edge with ${credential}.`,
-    },
-  ]
+  const took = (Object.keys(ways) as (keyof Ways)[]).map((way) => `${way} ${cores(rounds[way])}`).join(', ')
+  return credentials.map((credential) => ({
+    name: `${method} through the edge, ${credential}, ${inFlight} in flight`,
+    unit: '/s',
+    ours: median(rates(rounds[credential])),
+    floor: median(rates(rounds.direct)),
+    ratio: ratioOf(rates(rounds[credential]), rates(rounds.direct)),
+    target: { of: 'ratio', is: 'at least', value: 0.8 },
+    note: `${connections} connections of node:http2, as light as a client can be. It shares the cores with the rest; of them it took: ${took}.`,
+  }))
 }

@@ -37,7 +37,7 @@ export async function benchGet(scene: Scene): Promise<readonly Measurement[]> {
     const [host, grpcPort] = product.addresses.grpc.split(':')
     const measureMs = scene.quick ? 2_000 : 4_000
     const times = { inFlight, warmupMs: 1_000, measureMs }
-    const rounds = await alternate(screen, scene.quick ? 2 : 7, {
+    const rounds = await alternate(screen, scene.quick ? 3 : 7, {
       rest: () =>
         withServer(apiPid, () =>
           load.run({
@@ -55,7 +55,6 @@ export async function benchGet(scene: Scene): Promise<readonly Measurement[]> {
         withServer(apiPid, () =>
           load.run({
             kind: 'grpc',
-            client: 'http2',
             endpoint: { host: host ?? '', port: Number(grpcPort), token },
             path: rpc.grpcPath,
             message,

@@ -1,8 +1,8 @@
 import { type ChannelCredentials, Client, credentials, Metadata } from '@grpc/grpc-js'
 import type { Caller } from './caller.ts'
-import type { GrpcEndpoint, GrpcJob } from './job.ts'
+import type { GrpcEndpoint, TurnsJob } from './job.ts'
 
-export async function grpcJsCaller({ endpoint, path, message }: GrpcJob): Promise<Caller> {
+export function grpcJsCaller(endpoint: GrpcEndpoint, { path, message }: Pick<TurnsJob, 'path' | 'message'>): Caller {
   const client = openGrpcClient(endpoint)
   const bytes = Buffer.from(message)
   const same = (value: Buffer): Buffer => value

@@ -1,14 +1,15 @@
 import { coerceError } from '#libs/base'
 import { percentile } from '../statistics.ts'
 import type { Caller } from './caller.ts'
-import { grpcJsCaller } from './grpc-js-caller.ts'
 import { http2Caller } from './http2-caller.ts'
 import type { GrpcJob, LoadResult } from './job.ts'
 
-/** Keeps so many calls in flight for the time that was asked for. */
+/**
+ * Keeps so many calls in flight for the time that was asked for. By node:http2, which is as little client as there can
+ * be: on a machine whose cores client and server share, the client must not be what is measured.
+ */
 export async function runGrpcLoad(job: GrpcJob): Promise<LoadResult> {
-  const open = job.client === 'grpc-js' ? grpcJsCaller : http2Caller
-  const callers = await Promise.all(Array.from({ length: job.connections }, () => open(job)))
+  const callers = await Promise.all(Array.from({ length: job.connections }, () => http2Caller(job)))
   try {
     await keepInFlight(job, callers, job.warmupMs)
     const cpu = process.cpuUsage()

@@ -12,13 +12,27 @@ export interface GrpcEndpoint {
   readonly token?: string
 }
 
+/**
+ * One call after the other, to each endpoint in turn: whatever disturbs the machine disturbs all of them alike. By
+ * grpc-js, as clients do it, and one connection each.
+ */
+export interface TurnsJob {
+  readonly kind: 'turns'
+  readonly endpoints: readonly GrpcEndpoint[]
+  readonly path: string
+  readonly message: Uint8Array
+  readonly warmupMs: number
+  readonly measureMs: number
+}
+
+/** Milliseconds, in the order of the endpoints. */
+export interface TurnsResult {
+  readonly p50: readonly number[]
+}
+
+/** Keeps calls in flight. */
 export interface GrpcJob {
   readonly kind: 'grpc'
-  /**
-   * `grpc-js` is what clients use. `http2` is the same calls with as little client as there can be: on a machine whose
-   * cores client and server share, the client must not be what is measured.
-   */
-  readonly client: 'grpc-js' | 'http2'
   readonly endpoint: GrpcEndpoint
   /** `/package.Service/Method` */
   readonly path: string
@@ -40,7 +54,7 @@ export interface RestJob {
   readonly measureMs: number
 }
 
-export type LoadJob = GrpcJob | RestJob
+export type LoadJob = GrpcJob | RestJob | TurnsJob
 
 export interface LoadResult {
   readonly calls: number

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { GeneratorAnswer } from './generator.ts'
-import type { LoadJob, LoadResult } from './job.ts'
+import type { GrpcJob, LoadJob, LoadResult, RestJob, TurnsJob, TurnsResult } from './job.ts'
 
 /** Makes load in a process of its own, so that client and server take no turns on one event loop. */
 export class LoadProcess {
@@ -13,7 +13,24 @@ export class LoadProcess {
   }
 
   /** @throws Error when calls failed: a rate of refusals says nothing. */
-  async run(job: LoadJob): Promise<LoadResult> {
+  async run(job: GrpcJob | RestJob): Promise<LoadResult> {
+    const result = (await this.#ask(job)) as LoadResult
+    if (result.calls === 0 || result.failures > 0) {
+      throw new Error(`${result.failures} calls failed, ${result.calls} did not: ${result.failure ?? 'no call ended'}`)
+    }
+    return result
+  }
+
+  /** @throws Error of the first call that fails. */
+  async takeTurns(job: TurnsJob): Promise<TurnsResult> {
+    return (await this.#ask(job)) as TurnsResult
+  }
+
+  stop(): void {
+    this.#child.disconnect()
+  }
+
+  async #ask(job: LoadJob): Promise<LoadResult | TurnsResult> {
     const over = new AbortController()
     const { signal } = over
     const answered = once(this.#child, 'message', { signal }) as Promise<[GeneratorAnswer]>
@@ -24,14 +41,6 @@ export class LoadProcess {
     this.#child.send(job)
     const [answer] = await Promise.race([answered, ended]).finally(() => over.abort())
     if ('error' in answer) throw new Error(`the load generator failed: ${answer.error}`)
-    const { result } = answer
-    if (result.calls === 0 || result.failures > 0) {
-      throw new Error(`${result.failures} calls failed, ${result.calls} did not: ${result.failure ?? 'no call ended'}`)
-    }
-    return result
-  }
-
-  stop(): void {
-    this.#child.disconnect()
+    return answer.result
   }
 }
