@@ -35,6 +35,7 @@ beforeAll(async () => {
     certificate,
     serverCa: readFileSync(product.addresses.caFile, 'utf8'),
   })
+  await workGoesOn()
 })
 
 afterAll(async () => {

@@ -2,7 +2,8 @@ import { condition, defineSignal, proxyActivities, setHandler, sleep } from '@te
 import type * as activities from './activities.ts'
 
 const { add } = proxyActivities<typeof activities>({
-  startToCloseTimeout: '60 seconds',
+  // One that was handed out on a connection that broke is handed out again after this time.
+  startToCloseTimeout: '5 seconds',
   retry: { initialInterval: '100 milliseconds', maximumInterval: '1 second' },
 })
 
