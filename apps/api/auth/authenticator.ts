@@ -2,12 +2,12 @@ import { authorize, type Claims } from '#libs/authz'
 import { AppError, type Clock } from '#libs/base'
 import { readJwks } from '#libs/keyring'
 import type { Database } from '#libs/store'
-import type { Principal } from '#libs/store/principals'
+import { findPrincipals, type Principal } from '#libs/store/principals'
 import { getTenant } from '#libs/store/tenants'
 import { overDatabase } from '../plugins/over-database.ts'
+import { TenantReads } from '../reads/tenant-reads.ts'
 import type { Credentials } from '../transport/call-context.ts'
 import type { Member } from './member.ts'
-import { PrincipalLookup } from './principal-lookup.ts'
 import { TokenVerifier, verificationFails } from './token-verifier.ts'
 
 export interface AuthenticatorDeps {
@@ -26,11 +26,12 @@ export interface Authenticate {
 /** The claim mapper: a bearer token becomes what its principal is and may do right now. */
 export function createAuthenticator({ database, clock }: AuthenticatorDeps): Authenticate {
   const verifier = new TokenVerifier({ clock, readJwks: () => readJwks(database.all, { purpose: 'api_key' }) })
-  const principals = new PrincipalLookup(database)
+  // At every call, so that a change of role, or a revoked key, acts at once.
+  const principals = new TenantReads(database, findPrincipals)
   const authenticate = ({ authorization }: Credentials) =>
     overDatabase(async () => {
       const token = await verifier.verify(bearerToken(authorization))
-      const principal = await principals.find(token.tenantId, token.keyId)
+      const principal = (await principals.read(token.tenantId, token.keyId)).get(token.keyId)
       // A revoked key, or one whose owner is gone; and, should a key ever change hands, one that speaks for another.
       if (principal === undefined || principal.id !== token.principalId) throw verificationFails()
       const member = claimsOf(principal)

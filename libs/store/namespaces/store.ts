@@ -62,6 +62,22 @@ export async function getNamespace(
   return row
 }
 
+/** Those of one tenant that the proofs name, as far as they are there. */
+export async function findNamespaces(
+  executor: Executor,
+  tenantId: string,
+  proofs: readonly Authorized<'namespace', 'read'>[],
+): Promise<readonly NamespaceRow[]> {
+  const ids = proofs.filter(({ target }) => target.tenantId === tenantId).map(({ target }) => target.namespaceId)
+  return executor
+    .selectFrom('namespaces')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where('id', 'in', [...new Set(ids), ''])
+    .where('state', '<>', 'deleted')
+    .execute()
+}
+
 export interface NamespacePage {
   /** Exact. */
   readonly name: string | undefined

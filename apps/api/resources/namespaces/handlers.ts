@@ -1,11 +1,12 @@
 import { type Authorized, authorize, creatorGrant } from '#libs/authz'
-import { AppError, type Clock, invalid } from '#libs/base'
+import { AppError, type Clock, invalid, notFound } from '#libs/base'
 import type { Region } from '#libs/config'
 import { isUnderWay, type NamespaceSpec, validateSpec, validateTags, validateUpdate } from '#libs/domain/namespaces'
 import { validateCaBundle } from '#libs/pki'
 import { type Database, type Executor, staleVersion } from '#libs/store'
 import {
   createNamespace,
+  findNamespaces,
   getNamespace,
   grantToCreator,
   listNamespaces,
@@ -17,6 +18,7 @@ import { openOperations } from '#libs/store/operations'
 import { assertRoom } from '#libs/store/tenants'
 import { memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
+import { TenantReads } from '../../reads/tenant-reads.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
 import { operationToWire } from '../operations/wire.ts'
 import type { EndpointNames } from './endpoints.ts'
@@ -32,6 +34,8 @@ export interface NamespaceDeps extends EndpointNames {
 export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
   const { database, clock, pageTokens } = deps
   const limits = { regions: deps.regions.map((region) => region.id) }
+
+  const reads = new TenantReads(database, readNamespaces)
 
   return {
     async CreateNamespace({ claims }, request) {
@@ -73,11 +77,10 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
     async GetNamespace({ claims }, request) {
       const { tenantId } = memberOf(claims)
       const proof = authorize(claims, 'namespace', 'read', { tenantId, namespaceId: request.namespace ?? '' })
-      return database.ofTenant(tenantId, async (executor) => {
-        const row = await getNamespace(executor, proof)
-        const operations = await operationsOf(executor, proof, [row])
-        return { namespace: namespaceToWire(row, operations.get(row.id) ?? '', deps) }
-      })
+      const { namespaceId } = proof.target
+      const found = (await reads.read(tenantId, proof)).get(namespaceId)
+      if (found === undefined) throw notFound('namespace', namespaceId)
+      return { namespace: namespaceToWire(found.row, found.operationId, deps) }
     },
 
     async UpdateNamespace({ claims }, request) {
@@ -114,6 +117,18 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
       return { asyncOperation: operationToWire(operation) }
     },
   }
+}
+
+/** With what is under way on each. */
+async function readNamespaces(
+  executor: Executor,
+  tenantId: string,
+  proofs: readonly Authorized<'namespace', 'read'>[],
+): Promise<ReadonlyMap<string, { readonly row: NamespaceRow; readonly operationId: string }>> {
+  const rows = await findNamespaces(executor, tenantId, proofs)
+  const [proof] = proofs
+  const operations = proof === undefined ? new Map<string, string>() : await operationsOf(executor, proof, rows)
+  return new Map(rows.map((row) => [row.id, { row, operationId: operations.get(row.id) ?? '' }]))
 }
 
 function subjectOf(row: NamespaceRow) {
