@@ -18,6 +18,9 @@ export interface WorkerDeps {
   readonly logger: Logger
 }
 
+/** Jobs that were fetched and wait for a free worker go back after so long, to another replica perhaps. */
+const localQueueMs = 5_000
+
 /**
  * The queue's worker. A pass that wants to come again is a new job: the queue's own retries are for what we did not
  * foresee, and their growing pauses would be too long for a caller who polls.
@@ -43,6 +46,8 @@ export async function startWorker(deps: WorkerDeps): Promise<Runner> {
     taskList,
     concurrency: deps.concurrency,
     pollInterval: deps.pollIntervalMs,
+    // One looks for all. By itself each of the concurrent workers looks as often, which cost a tenth of a core at rest.
+    preset: { worker: { localQueue: { size: deps.concurrency, ttl: localQueueMs } } },
     noHandleSignals: true,
     logger: queueLogger(deps.logger),
   })

@@ -33,8 +33,11 @@ export class ErrorSummary {
   }
 }
 
+const worthReading = /"level":"(error|fatal)"/
+
 function errorMessage(line: string): string | undefined {
-  if (!line.startsWith('{')) return undefined
+  // Looked for first: the API logs every call, and reading each line as JSON would cost as much as a part of the call.
+  if (!line.startsWith('{') || !worthReading.test(line)) return undefined
   try {
     const { level, msg, err } = JSON.parse(line) as Record<string, unknown>
     if (level !== 'error' && level !== 'fatal') return undefined

@@ -41,6 +41,9 @@ function provider(issuer: string, audience: string, jwks: string, claims: readon
     require_expiration: true,
     clock_skew_seconds: clockSkewSeconds,
     local_jwks: { inline_string: jwks },
+    // A signature is verified once a token and thread, which is a fifth of a small call. Expiry and audience are looked
+    // at on every call all the same, and other keys are another filter with a cache of its own.
+    jwt_cache_config: {},
     // Named, since the default also looks at the query string.
     from_headers: [{ name: 'authorization', value_prefix: 'Bearer ' }],
     forward: false,
