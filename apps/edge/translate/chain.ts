@@ -91,7 +91,9 @@ function connectionManager(namespace: EdgeNamespace, shared: SharedEdge, scope: 
     stream_idle_timeout: '0s',
     request_timeout: '0s',
     request_headers_timeout: '10s',
-    common_http_protocol_options: { idle_timeout: '3600s' },
+    // Strangers without a call must not hold the edge's connections. A worker that polls is never idle, and who is told
+    // to go away after this connects anew with the next call.
+    common_http_protocol_options: { idle_timeout: '300s' },
     scoped_routes: scopedRoutes(),
     ...(filters.length === 0 ? {} : { local_reply_config: filterReply() }),
     http_filters: [
