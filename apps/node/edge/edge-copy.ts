@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { edgeFiles, frontendCluster } from '#libs/domain/edges'
 import { writeFileAtomic } from '#libs/processes'
 import type { Logger } from '#libs/telemetry'
+import { Acceptance, type Listener } from './acceptance.ts'
 import type { ReceivedEdge, Resource } from './edge-document.ts'
 
 export interface EdgeCopyOptions {
@@ -16,6 +17,8 @@ type Part = 'listeners' | 'routes' | 'endpoints'
 
 /** Milliseconds that routes of chains that are gone stay: their connections are cut about a second after the change. */
 const lingerMs = 5_000
+/** Milliseconds between two looks whether an Envoy that did not run does so, and has taken the listener. */
+const settleMs = 1_000
 /** For tokens and server keys. */
 const mode = 0o600
 
@@ -31,11 +34,16 @@ export class EdgeCopy {
   #routes: readonly Resource[] = []
   /** Routes that the document no longer has, and when they go, in `performance.now()`'s milliseconds. */
   #going = new Map<string, { readonly resource: Resource; readonly at: number }>()
+  readonly #acceptance: Acceptance
   #sweep: NodeJS.Timeout | undefined
+  #settling: NodeJS.Timeout | undefined
   #queue: Promise<void> = Promise.resolve()
 
   constructor(options: EdgeCopyOptions) {
     this.#options = options
+    const { dir, logger } = options
+    const write = (version: string, resources: string) => this.#write('listeners', version, resources)
+    this.#acceptance = new Acceptance({ dir, logger, write })
   }
 
   /** Leaves good files as they are and makes empty ones of what is missing or damaged. At once, before Envoy starts. */
@@ -43,11 +51,19 @@ export class EdgeCopy {
     mkdirSync(join(this.#options.dir, 'edge'), { recursive: true, mode: 0o700 })
     for (const part of ['endpoints', 'routes', 'listeners'] as const) {
       const found = this.#read(part)
-      const resources = found ?? empty(part)
+      const resources = found?.resources ?? empty(part)
       if (found === undefined) this.#create(part, resources)
       this.#written[part] = JSON.stringify(resources)
       if (part === 'routes') this.#routes = resources
+      if (part === 'listeners') this.#acceptance.begin(found?.version ?? 'none', this.#listener(resources))
     }
+    clearInterval(this.#settling)
+    this.#settling = setInterval(() => {
+      this.#inTurn(() => this.#acceptance.settle()).catch((error: unknown) =>
+        this.#options.logger.warn({ err: error }, 'the listener of the edge cannot be written'),
+      )
+    }, settleMs)
+    this.#settling.unref()
   }
 
   /**
@@ -61,7 +77,7 @@ export class EdgeCopy {
       for (const { name } of document.routes) this.#going.delete(name ?? '')
       await this.#write('endpoints', document.version, JSON.stringify(document.endpoints))
       await this.#writeRoutes(document, now)
-      await this.#write('listeners', document.version, this.#own(JSON.stringify(document.listeners)))
+      await this.#acceptance.take(document.version, this.#listener(document.listeners))
       this.#routes = document.routes
       if (this.#going.size === 0) return
       clearTimeout(this.#sweep)
@@ -76,6 +92,7 @@ export class EdgeCopy {
 
   close(): void {
     clearTimeout(this.#sweep)
+    clearInterval(this.#settling)
   }
 
   async #writeRoutes(document: ReceivedEdge, now: number): Promise<void> {
@@ -90,17 +107,28 @@ export class EdgeCopy {
     await turn
   }
 
-  /** The listeners with this node's address and folder. */
-  #own(listeners: string): string {
+  /** The listener with this node's address and folder. */
+  #listener([resource]: readonly Resource[]): Listener {
+    if (resource === undefined) return { frame: '', chains: new Map() }
+    const { filter_chains: chains = [], ...frame } = resource as Resource & {
+      filter_chains?: readonly { name: string }[]
+    }
+    return {
+      frame: this.#own(JSON.stringify(frame)),
+      chains: new Map(chains.map((chain) => [chain.name, this.#own(JSON.stringify(chain))])),
+    }
+  }
+
+  #own(text: string): string {
     const { dir, address } = this.#options
     const folder = JSON.stringify(`${dir}/`).slice(0, -1)
-    return listeners.replaceAll('"{address}"', () => JSON.stringify(address)).replaceAll('"{dir}/', () => folder)
+    return text.replaceAll('"{address}"', () => JSON.stringify(address)).replaceAll('"{dir}/', () => folder)
   }
 
   /** @param resources JSON text */
   async #write(part: Part, version: string, resources: string): Promise<void> {
     // Envoy reads a file anew whatever changed: for a thousand chains that is a third of a second.
-    if (resources === this.#written[part]) return
+    if (part !== 'listeners' && resources === this.#written[part]) return
     await writeFileAtomic(this.#path(part), response(version, resources), { mode })
     this.#written[part] = resources
   }
@@ -111,10 +139,14 @@ export class EdgeCopy {
     renameSync(`${path}.tmp`, path)
   }
 
-  #read(part: Part): readonly Resource[] | undefined {
+  #read(part: Part): { readonly version: string; readonly resources: readonly Resource[] } | undefined {
     try {
-      const value = JSON.parse(readFileSync(this.#path(part), 'utf8')) as { resources?: unknown }
-      return Array.isArray(value.resources) ? value.resources : undefined
+      const value = JSON.parse(readFileSync(this.#path(part), 'utf8')) as {
+        version_info?: unknown
+        resources?: unknown
+      }
+      if (!Array.isArray(value.resources)) return undefined
+      return { version: String(value.version_info), resources: value.resources }
     } catch (thrown) {
       if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') {
         this.#options.logger.error({ part }, 'the copy of the edge configuration is damaged: it starts empty')

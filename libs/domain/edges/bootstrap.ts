@@ -1,5 +1,6 @@
-/** The edge's files, below the node's folder. The agent writes the last three, and Envoy watches those. */
+/** The edge's files, below the node's folder. The agent writes the last three, and Envoy watches those; `admin` is a socket. */
 export const edgeFiles = {
+  admin: 'edge/admin.sock',
   bootstrap: 'edge/bootstrap.json',
   listeners: 'edge/lds.json',
   routes: 'edge/routes.json',
@@ -64,7 +65,7 @@ export function envoyArgs(concurrency: number): readonly string[] {
 function bootstrap({ nodeId, cellId }: EdgeBootstrapOptions): unknown {
   return {
     node: { id: nodeId, cluster: cellId },
-    admin: { address: { pipe: { path: 'edge/admin.sock', mode: 0o600 } } },
+    admin: { address: { pipe: { path: edgeFiles.admin, mode: 0o600 } } },
     dynamic_resources: { lds_config: watchedFile(edgeFiles.listeners) },
     static_resources: { clusters: [frontends()] },
     // Principals and revoked keys are matched by regular expressions; the default limit of 100 instructions is four ids.

@@ -1,0 +1,195 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from '#libs/telemetry'
+import { listenerUpdates, refusalReason } from './envoy-admin.ts'
+
+export interface Listener {
+  /** JSON of the listener without its chains; '' for no listener at all. */
+  readonly frame: string
+  /** JSON of each chain, by name. */
+  readonly chains: ReadonlyMap<string, string>
+}
+
+export interface AcceptanceOptions {
+  /** The node's folder. */
+  readonly dir: string
+  readonly logger: Logger
+  /** Replaces the listeners' file. */
+  readonly write: (version: string, resources: string) => Promise<void>
+}
+
+type Verdict = 'accepted' | 'refused' | 'unknown'
+
+const patienceMs = 10_000
+const none: Listener = { frame: '', chains: new Map() }
+
+/**
+ * Sees to it that Envoy takes the listener. To Envoy it is all or nothing: one chain that it refuses would stop the
+ * changes of all, and a restarted Envoy would serve nobody. So such a chain is found by halves and left out until it
+ * changes. Its form of before does not stay either: it may trust what was revoked. What lies on disk in the end, and
+ * between two attempts, is what Envoy took.
+ */
+export class Acceptance {
+  readonly #options: AcceptanceOptions
+  #wanted: { readonly version: string; readonly listener: Listener } = { version: 'none', listener: none }
+  /** What the file says. */
+  #written: { readonly version: string; readonly listener: Listener } = this.#wanted
+  #accepted = none
+  /** The hashes of chains that Envoy refuses, by name. */
+  readonly #refused = new Map<string, string>()
+  /** Whether Envoy has had its say about the file; it says nothing when it does not run. */
+  #settled = false
+  #complained = false
+
+  constructor(options: AcceptanceOptions) {
+    this.#options = options
+  }
+
+  /** Begins with the file that is there. */
+  begin(version: string, listener: Listener): void {
+    this.#wanted = { version, listener }
+    this.#written = this.#wanted
+    this.#settled = false
+  }
+
+  async take(version: string, listener: Listener): Promise<void> {
+    await this.settle()
+    this.#wanted = { version, listener }
+    await this.#serve()
+  }
+
+  /** Does what had to wait for Envoy to run. Not while `take` is at work. */
+  async settle(): Promise<void> {
+    if (this.#settled) return
+    const updates = await listenerUpdates(this.#options.dir)
+    if (updates === undefined) return
+    if (updates.version === this.#written.version) {
+      this.#accept()
+      await this.#serve()
+    } else if (updates.refusals > 0) {
+      await this.#isolate()
+    }
+  }
+
+  async #serve(): Promise<void> {
+    const listener = this.#allowed()
+    if (listenersText(listener) === listenersText(this.#written.listener)) return
+    const verdict = await this.#offer(listener)
+    if (verdict === 'refused') await this.#isolate()
+  }
+
+  /** What is wanted, without what Envoy is known to refuse. */
+  #allowed(): Listener {
+    const { frame, chains } = this.#wanted.listener
+    for (const [name, refused] of this.#refused) {
+      const chain = chains.get(name)
+      if (chain === undefined || hash(chain) !== refused) this.#refused.delete(name)
+    }
+    return { frame, chains: new Map([...chains].filter(([name]) => !this.#refused.has(name))) }
+  }
+
+  /** Writes the file and waits for what Envoy says. */
+  async #offer(listener: Listener): Promise<Verdict> {
+    const { dir } = this.#options
+    const before = await listenerUpdates(dir)
+    await this.#write(listener)
+    if (before === undefined) return 'unknown'
+    const deadline = performance.now() + patienceMs
+    while (performance.now() < deadline) {
+      const now = await listenerUpdates(dir)
+      if (now === undefined) return 'unknown'
+      if (now.version === this.#written.version) {
+        this.#accept()
+        return 'accepted'
+      }
+      if (now.refusals > before.refusals) return 'refused'
+      await delay(20)
+    }
+    return 'unknown'
+  }
+
+  async #write(listener: Listener): Promise<void> {
+    // Never the same twice, or Envoy's answer to one could be taken for that to another.
+    const version = `${this.#wanted.version}-${randomBytes(4).toString('hex')}`
+    this.#settled = false
+    await this.#options.write(version, listenersText(listener))
+    this.#written = { version, listener }
+  }
+
+  #accept(): void {
+    this.#accepted = this.#written.listener
+    this.#settled = true
+    this.#complained = false
+  }
+
+  /** The file was refused: serves everything in it but what Envoy refuses. */
+  async #isolate(): Promise<void> {
+    const wanted = this.#allowed()
+    // What Envoy has already: no connection is cut that the change would not cut anyway.
+    const good = new Set<string>()
+    const suspects: string[] = []
+    for (const [name, chain] of wanted.chains) {
+      if (name === 'closed' || this.#accepted.chains.get(name) === chain) good.add(name)
+      else suspects.push(name)
+    }
+    const before = this.#accepted
+    const verdict = await this.#offer(only(wanted, good))
+    if (verdict === 'unknown') return
+    if (verdict === 'refused') {
+      await this.#complain()
+      await this.#offer(before === none ? wanted : before)
+      return
+    }
+    const completed = await this.#sift(wanted, good, suspects)
+    // Envoy went away: the next one begins with what is known to be good.
+    if (!completed) await this.#write(only(wanted, good))
+  }
+
+  /**
+   * Adds to `good`, which Envoy has, the names of those suspects that it takes.
+   * @returns false when Envoy says nothing any more.
+   */
+  async #sift(wanted: Listener, good: Set<string>, suspects: readonly string[]): Promise<boolean> {
+    const [namespaceId] = suspects
+    if (namespaceId === undefined) return true
+    const verdict = await this.#offer(only(wanted, new Set([...good, ...suspects])))
+    if (verdict === 'unknown') return false
+    if (verdict === 'accepted') {
+      for (const name of suspects) good.add(name)
+      return true
+    }
+    const reason = await refusalReason(this.#options.dir)
+    // Before anything else, in case that this process ends; and Envoy is then done with what it refused.
+    if ((await this.#offer(only(wanted, good))) !== 'accepted') return false
+    if (suspects.length === 1) {
+      this.#refused.set(namespaceId, hash(wanted.chains.get(namespaceId) ?? ''))
+      this.#options.logger.error({ namespaceId, reason }, 'Envoy refuses a namespace: it is left out until it changes')
+      return true
+    }
+    const half = Math.ceil(suspects.length / 2)
+    return (
+      (await this.#sift(wanted, good, suspects.slice(0, half))) &&
+      (await this.#sift(wanted, good, suspects.slice(half)))
+    )
+  }
+
+  async #complain(): Promise<void> {
+    if (this.#complained) return
+    this.#complained = true
+    const reason = await refusalReason(this.#options.dir)
+    this.#options.logger.error({ reason }, 'Envoy refuses the listener, whatever its namespaces')
+  }
+}
+
+function only({ frame, chains }: Listener, names: ReadonlySet<string>): Listener {
+  return { frame, chains: new Map([...chains].filter(([name]) => names.has(name))) }
+}
+
+/** The content of the listeners' file, as a JSON list. */
+function listenersText({ frame, chains }: Listener): string {
+  return frame === '' ? '[]' : `[${frame.slice(0, -1)},"filter_chains":[${[...chains.values()].join(',')}]}]`
+}
+
+function hash(chain: string): string {
+  return createHash('sha256').update(chain).digest('hex')
+}
