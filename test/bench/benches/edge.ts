@@ -11,45 +11,51 @@ const inFlight = 50
 const connections = 10
 const credentials = ['API key', 'certificate'] as const
 
-/** The ways to a cell, in the order in which they take turns. */
-interface Ways {
-  readonly direct: GrpcEndpoint
-  readonly 'API key': GrpcEndpoint
-  readonly certificate: GrpcEndpoint
+/** The ways to a cell. */
+type Way = 'direct' | (typeof credentials)[number]
+
+interface Call {
+  readonly method: string
+  /** The encoded request about a namespace. */
+  message(namespace: string): Uint8Array
 }
+
+const { DescribeNamespaceRequest } = proto.temporal.api.workflowservice.v1
+const calls: readonly Call[] = [
+  // One that asks the cell's database, as calls do that are made for something.
+  {
+    method: 'DescribeNamespace',
+    message: (namespace) => DescribeNamespaceRequest.encode({ namespace }).finish(),
+  },
+  // The smallest there is: nothing but the way itself.
+  { method: 'GetSystemInfo', message: () => new Uint8Array() },
+]
 
 /** The same calls through the edge and past it, with the same rights. */
 export async function benchEdge(scene: Scene): Promise<readonly Measurement[]> {
-  const { namespaceId: namespace } = scene
-  const { DescribeNamespaceRequest } = proto.temporal.api.workflowservice.v1
-  const ways: Ways = {
-    direct: await scene.direct(namespace),
-    'API key': scene.edge(namespace, 'key'),
-    certificate: scene.edge(namespace, 'certificate'),
-  }
-  return [
-    ...(await benchAlone(scene, ways, 'DescribeNamespace', DescribeNamespaceRequest.encode({ namespace }).finish())),
-    ...(await benchAlone(scene, ways, 'GetSystemInfo', new Uint8Array())),
-    // Not DescribeNamespace: the cell lets one namespace have no more than 2,400 calls a second.
-    ...(await benchCrowded(scene, ways, 'GetSystemInfo')),
-  ]
+  const rows: Measurement[] = []
+  for (const call of calls) rows.push(...(await benchAlone(scene, call)))
+  for (const call of calls) rows.push(...(await benchCrowded(scene, call)))
+  return rows
 }
 
-async function benchAlone(
-  { load, quick, screen }: Scene,
-  ways: Ways,
-  method: string,
-  message: Uint8Array,
-): Promise<readonly Measurement[]> {
-  const endpoints = [ways.direct, ...credentials.map((credential) => ways[credential])]
+async function endpointOf(scene: Scene, way: Way, namespace: string): Promise<GrpcEndpoint> {
+  if (way === 'direct') return await scene.direct(namespace)
+  return scene.edge(namespace, way === 'certificate' ? 'certificate' : 'key')
+}
+
+async function benchAlone(scene: Scene, { method, message }: Call): Promise<readonly Measurement[]> {
+  const { load, quick, screen, namespaceId } = scene
+  const ways: readonly Way[] = ['direct', ...credentials]
+  const endpoints = await Promise.all(ways.map((way) => endpointOf(scene, way, namespaceId)))
   const measureMs = quick ? 1_500 : 4_000
   const rounds: (readonly number[])[] = []
   for (let round = 0; round < (quick ? 3 : 7); round += 1) {
     screen.progress(`${method}, round ${round + 1}`)
-    const job = { kind: 'turns', endpoints, path: `${service}/${method}`, message } as const
+    const job = { kind: 'turns', endpoints, path: `${service}/${method}`, message: message(namespaceId) } as const
     rounds.push((await load.takeTurns({ ...job, warmupMs: measureMs / 4, measureMs })).p50)
   }
-  const [direct, ...edges] = endpoints.map((_, way) => rounds.map((p50) => p50[way] ?? Number.NaN))
+  const [direct, ...edges] = ways.map((_, way) => rounds.map((p50) => p50[way] ?? Number.NaN))
   if (direct === undefined) return []
   return edges.map((times, index) => ({
     name: `${method} through the edge, ${credentials[index]}, p50`,
@@ -62,31 +68,32 @@ async function benchAlone(
   }))
 }
 
-async function benchCrowded(
-  { load, quick, screen }: Scene,
-  ways: Ways,
-  method: string,
-): Promise<readonly Measurement[]> {
+async function benchCrowded(scene: Scene, { method, message }: Call): Promise<readonly Measurement[]> {
+  const { load, quick, screen, namespaceIds } = scene
   const measureMs = quick ? 500 : 2_000
-  const measure = (endpoint: GrpcEndpoint) => () =>
-    load.run({
+  const measure = (way: Way) => async (): Promise<LoadResult> => {
+    const targets = namespaceIds.map(async (id) => ({
+      endpoint: await endpointOf(scene, way, id),
+      message: message(id),
+    }))
+    return load.run({
       kind: 'grpc',
-      endpoint,
       path: `${service}/${method}`,
-      message: new Uint8Array(),
+      targets: await Promise.all(targets),
       connections,
       inFlight,
       warmupMs: measureMs / 4,
       measureMs,
     })
-  const rounds = await alternate<keyof Ways, LoadResult>(screen, quick ? 3 : 9, {
-    direct: measure(ways.direct),
-    'API key': measure(ways['API key']),
-    certificate: measure(ways.certificate),
+  }
+  const rounds = await alternate<Way, LoadResult>(screen, quick ? 3 : 9, {
+    direct: measure('direct'),
+    'API key': measure('API key'),
+    certificate: measure('certificate'),
   })
   const rates = (of: readonly LoadResult[]): readonly number[] => of.map(({ perSecond }) => perSecond)
   const cores = (of: readonly LoadResult[]): string => median(of.map(({ clientCores }) => clientCores)).toFixed(2)
-  const took = (Object.keys(ways) as (keyof Ways)[]).map((way) => `${way} ${cores(rounds[way])}`).join(', ')
+  const took = Object.entries(rounds).map(([way, of]) => `${way} ${cores(of)}`)
   return credentials.map((credential) => ({
     name: `${method} through the edge, ${credential}, ${inFlight} in flight`,
     unit: '/s',
@@ -94,6 +101,6 @@ async function benchCrowded(
     floor: median(rates(rounds.direct)),
     ratio: ratioOf(rates(rounds[credential]), rates(rounds.direct)),
     target: { of: 'ratio', is: 'at least', value: 0.8 },
-    note: `${connections} connections of node:http2, as light as a client can be. It shares the cores with the rest; of them it took: ${took}.`,
+    note: `${connections} connections to ${namespaceIds.length} namespaces, by node:http2, which is as light as a client can be. It shares the cores with the rest; for ${method} it took of them: ${took.join(', ')}.`,
   }))
 }

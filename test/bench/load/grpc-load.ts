@@ -9,7 +9,9 @@ import type { GrpcJob, LoadResult } from './job.ts'
  * be: on a machine whose cores client and server share, the client must not be what is measured.
  */
 export async function runGrpcLoad(job: GrpcJob): Promise<LoadResult> {
-  const callers = await Promise.all(Array.from({ length: job.connections }, () => http2Caller(job)))
+  const callers = await Promise.all(
+    connectionsOf(job).map(({ endpoint, message }) => http2Caller(endpoint, job.path, message)),
+  )
   try {
     await keepInFlight(job, callers, job.warmupMs)
     const cpu = process.cpuUsage()
@@ -29,6 +31,10 @@ export async function runGrpcLoad(job: GrpcJob): Promise<LoadResult> {
   } finally {
     for (const caller of callers) caller.close()
   }
+}
+
+function connectionsOf({ connections, targets }: GrpcJob): GrpcJob['targets'] {
+  return Array.from({ length: connections }).flatMap((_, index) => targets[index % targets.length] ?? [])
 }
 
 async function keepInFlight({ inFlight }: GrpcJob, callers: readonly Caller[], forMs: number) {

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { type ClientHttp2Session, connect } from 'node:http2'
 import { connect as connectTls } from 'node:tls'
 import type { Caller } from './caller.ts'
-import type { GrpcEndpoint, GrpcJob } from './job.ts'
+import type { GrpcEndpoint } from './job.ts'
 
-export async function http2Caller({ endpoint, path, message }: GrpcJob): Promise<Caller> {
+export async function http2Caller(endpoint: GrpcEndpoint, path: string, message: Uint8Array): Promise<Caller> {
   const session = await open(endpoint)
   const frame = Buffer.alloc(5 + message.length)
   frame.writeUInt32BE(message.length, 1)

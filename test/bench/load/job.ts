@@ -33,11 +33,14 @@ export interface TurnsResult {
 /** Keeps calls in flight. */
 export interface GrpcJob {
   readonly kind: 'grpc'
-  readonly endpoint: GrpcEndpoint
   /** `/package.Service/Method` */
   readonly path: string
-  /** The encoded request. */
-  readonly message: Uint8Array
+  /** Shared out among the connections, as the calls are among these. */
+  readonly targets: readonly {
+    readonly endpoint: GrpcEndpoint
+    /** The encoded request. */
+    readonly message: Uint8Array
+  }[]
   readonly connections: number
   readonly inFlight: number
   readonly warmupMs: number
