@@ -24,8 +24,8 @@ const system = systemActor('edge-probe')
 /** Milliseconds that one step waits for the edge: it usually follows within a tenth of that. */
 const patienceMs = 3_000
 /** Milliseconds between two looks, growing from the first to the second: nearly all edges follow at once. */
-const firstPauseMs = 10
-const longestPauseMs = 200
+const firstPauseMs = 25
+const longestPauseMs = 250
 const probeTimeoutMs = 2_000
 const tokenLifetimeMs = 5 * 60_000
 

@@ -92,8 +92,9 @@ async function place(deps: NamespaceReconcilerDeps, proof: Proof, row: Namespace
   const template = newCellTemplate(region, deps.namespaceLimit, deps.sealer)
   const mayCreate = system.authorize('cell', 'create', { fleet: true })
   await deps.database.all.transaction().execute(async (trx) => {
-    const { cellId } = await placeNamespace(trx, proof, mayCreate, template)
-    await enqueue(trx, 'reconcile-cell', { cellId })
+    const { cellId, created } = await placeNamespace(trx, proof, mayCreate, template)
+    // One that was there is woken by others; for each placement once more, a hundred of them would stand in a line.
+    if (created) await enqueue(trx, 'reconcile-cell', { cellId })
   })
 }
 
