@@ -31,7 +31,9 @@ export class EdgeCopy {
   readonly #options: EdgeCopyOptions
   /** The resources of each file, as JSON text. */
   readonly #written: Record<Part, string> = { listeners: '', routes: '', endpoints: '' }
+  /** Of the document that was taken last. */
   #routes: readonly Resource[] = []
+  #version = 'none'
   /** Routes that the document no longer has, and when they go, in `performance.now()`'s milliseconds. */
   #going = new Map<string, { readonly resource: Resource; readonly at: number }>()
   readonly #acceptance: Acceptance
@@ -76,13 +78,14 @@ export class EdgeCopy {
       for (const resource of this.#routes) this.#going.set(resource.name ?? '', { resource, at: now + lingerMs })
       for (const { name } of document.routes) this.#going.delete(name ?? '')
       await this.#write('endpoints', document.version, JSON.stringify(document.endpoints))
-      await this.#writeRoutes(document, now)
-      await this.#acceptance.take(document.version, this.#listener(document.listeners))
       this.#routes = document.routes
-      if (this.#going.size === 0) return
+      this.#version = document.version
+      await this.#writeRoutes(now)
+      await this.#acceptance.take(document.version, this.#listener(document.listeners))
       clearTimeout(this.#sweep)
+      if (this.#going.size === 0) return
       this.#sweep = setTimeout(() => {
-        this.#inTurn(() => this.#writeRoutes(document, performance.now())).catch((error: unknown) =>
+        this.#inTurn(() => this.#writeRoutes(performance.now())).catch((error: unknown) =>
           this.#options.logger.warn({ err: error }, 'old routes stay until the next change'),
         )
       }, lingerMs + 100)
@@ -95,10 +98,11 @@ export class EdgeCopy {
     clearInterval(this.#settling)
   }
 
-  async #writeRoutes(document: ReceivedEdge, now: number): Promise<void> {
+  /** Those of the latest document, whoever asks and whenever, and those that linger. */
+  async #writeRoutes(now: number): Promise<void> {
     for (const [name, { at }] of this.#going) if (at <= now) this.#going.delete(name)
     const lingering = [...this.#going.values()].map(({ resource }) => resource)
-    await this.#write('routes', document.version, JSON.stringify([...document.routes, ...lingering]))
+    await this.#write('routes', this.#version, JSON.stringify([...this.#routes, ...lingering]))
   }
 
   async #inTurn(work: () => Promise<void>): Promise<void> {
