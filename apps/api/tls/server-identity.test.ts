@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { createCertificateAuthority, issueCertificate } from '#libs/pki'
 import { createLogger } from '#libs/telemetry'
 import { fakeDispatch } from '../transport/fixture.ts'
@@ -76,12 +76,12 @@ test('files are read again when they change, once both fit', async () => {
   }
   await write(pair(0))
   const watched = identityFromFiles({ certificateFile, keyFile, logger: createLogger('test', 'silent'), everyMs: 20 })
-  afterAll(() => rm(folder, { recursive: true }))
   try {
     expect(watched.identity.key).toBe(pair(0).key)
     await write(pair(1))
     await vi.waitFor(() => expect(watched.identity.key).toBe(pair(1).key), 5000)
   } finally {
     watched.stop()
+    await rm(folder, { recursive: true })
   }
 })
