@@ -54,7 +54,7 @@ const knobs = {
     'absolute path of temporal-sql-tool of the same version',
   ),
   envoy: setting('ENVOY', undefined, text, 'absolute path of Envoy'),
-  envoyConcurrency: setting('AQUEDUCT_ENVOY_CONCURRENCY', '2', integer(1, 128), 'worker threads of each Envoy'),
+  envoyConcurrency: setting('AQUEDUCT_ENVOY_CONCURRENCY', '1', integer(1, 128), 'worker threads of each Envoy'),
   concurrency: setting('AQUEDUCT_PROVISIONER_CONCURRENCY', '20', integer(1, 200), 'passes at once'),
   port: setting('AQUEDUCT_PROVISIONER_PORT', '7096', integer(0, 65_535), 'health and metrics; 0 picks a free port'),
   orphanGraceSeconds: setting(
