@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { AppError, newId, notFound } from '#libs/base'
 import type { Executor, Trx } from '../database.ts'
+import { deleteAtVersion } from '../delete-at-version.ts'
 import { staleVersion } from '../stale-version.ts'
 import type { ServiceAccountsTable } from './table.ts'
 
@@ -141,16 +142,7 @@ export async function deleteServiceAccount(
   resourceVersion: string,
 ): Promise<void> {
   const present = await getServiceAccount(trx, proof)
-  const row = await trx
-    .updateTable('service_accounts')
-    .set({ deleted_at: new Date() })
-    .where('tenant_id', '=', present.tenant_id)
-    .where('id', '=', present.id)
-    .where('deleted_at', 'is', null)
-    .where((eb) => eb(eb.cast<string>('resource_version', 'text'), '=', resourceVersion))
-    .returning('id')
-    .executeTakeFirst()
-  if (row === undefined) throw staleVersion('service account', resourceVersion, present.resource_version)
+  await deleteAtVersion(trx, 'service_accounts', 'service account', present, resourceVersion)
   await trx
     .updateTable('api_keys')
     .set({ deleted_at: sql`now()` })
