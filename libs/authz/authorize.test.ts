@@ -2,15 +2,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   type Access,
-  type AccountRole,
   type Authorized,
-  accountRoles,
   authorize,
   type Claims,
   dataPlanePermission,
   type NamespacePermission,
   namespacePermissionOf,
   namespacePermissions,
+  type PrincipalRole,
+  principalRoles,
   systemActor,
   type UserClaims,
 } from '#libs/authz'
@@ -21,12 +21,13 @@ import { policy, whoMay } from './policy.ts'
 const tenantId = 'a1b2c'
 const namespaceId = 'payments.a1b2c'
 
-function user(accountRole: AccountRole, grants: Record<string, NamespacePermission> = {}): UserClaims {
+function user(accountRole: PrincipalRole, grants: Record<string, NamespacePermission> = {}): UserClaims {
   return {
     kind: 'user',
     principalId: 'usr-1',
     tenantId,
-    accountRole,
+    roles: new Set([accountRole]),
+    customPermissions: [],
     namespaceGrants: new Map(Object.entries(grants)),
     credential: { kind: 'api_key', id: 'key-1' },
   }
@@ -164,7 +165,7 @@ describe('authorize', () => {
   })
 })
 
-const roles = fc.constantFrom(...accountRoles)
+const roles = fc.constantFrom(...principalRoles)
 const permissions = fc.constantFrom(...namespacePermissions)
 const tenants = fc.constantFrom(tenantId, 'zzzzz')
 const namespaceIds = fc.constantFrom(namespaceId, 'other.a1b2c', 'payments.zzzzz', 'other.zzzzz')
@@ -172,7 +173,8 @@ const claimsOf: fc.Arbitrary<UserClaims> = fc.record({
   kind: fc.constant('user' as const),
   principalId: fc.constantFrom('usr-1', 'usr-2'),
   tenantId: fc.constant(tenantId),
-  accountRole: roles,
+  roles: fc.uniqueArray(roles, { minLength: 1, maxLength: 2 }).map((held): ReadonlySet<PrincipalRole> => new Set(held)),
+  customPermissions: fc.constant([]),
   namespaceGrants: fc
     .array(fc.tuple(namespaceIds, permissions), { maxLength: 3 })
     .map((grants): ReadonlyMap<string, NamespacePermission> => new Map(grants)),
@@ -219,14 +221,14 @@ describe('the policy', () => {
     fc.assert(
       fc.property(claimsOf, namespaceIds, (claims, id) => {
         const byRole = namespacePermissionOf({ ...claims, namespaceGrants: new Map() }, id)
-        const byGrant = namespacePermissionOf({ ...claims, accountRole: 'none' }, id)
+        const byGrant = namespacePermissionOf({ ...claims, roles: new Set(['none'] as const) }, id)
         const strongest = namespacePermissions.find((one) => one === byRole || one === byGrant)
         expect(namespacePermissionOf(claims, id)).toBe(strongest)
       }),
     )
   })
 
-  const orders: readonly (readonly AccountRole[])[] = [
+  const orders: readonly (readonly PrincipalRole[])[] = [
     ['none', 'metrics_read', 'read', 'developer', 'admin', 'owner'],
     ['none', 'metrics_read', 'read', 'finance_admin', 'admin', 'owner'],
   ]
@@ -239,7 +241,7 @@ describe('the policy', () => {
         fc.constantFrom(...orders),
         (claims, { resource, action }, target, order) => {
           const width = (one: Claims) => widthOf(decide(one, resource, action, target))
-          const byRole = order.map((accountRole) => width({ ...claims, accountRole }))
+          const byRole = order.map((role) => width({ ...claims, roles: new Set([role]) }))
           expect(byRole).toEqual(byRole.toSorted((a, b) => a - b))
           const byGrant = [...namespacePermissions]
             .reverse()
@@ -257,9 +259,10 @@ function widthOf(limit: ReturnType<typeof decide>): number {
 }
 
 describe('dataPlanePermission', () => {
-  const access = (accountRole: AccountRole, grant?: NamespacePermission): Access => ({
+  const access = (accountRole: PrincipalRole, grant?: NamespacePermission): Access => ({
     tenantId,
-    accountRole,
+    roles: new Set([accountRole]),
+    customPermissions: [],
     namespaceGrants: grant === undefined ? new Map() : new Map([[namespaceId, grant]]),
   })
 

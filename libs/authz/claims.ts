@@ -1,15 +1,18 @@
-import {
-  type AccountRole as ContractRole,
-  accountRoles as contractRoles,
-  type NamespacePermission,
-  namespacePermissions,
-} from '#libs/domain/users'
+import type { CustomPermission } from '#libs/domain/custom-roles'
+import { type AccountRole, accountRoles, type NamespacePermission, namespacePermissions } from '#libs/domain/users'
 
 export { type NamespacePermission, namespacePermissions }
 
-/** Account roles as the contract names them, and `none`: a service account that is scoped to one namespace. */
-export type AccountRole = ContractRole | 'none'
-export const accountRoles: readonly AccountRole[] = [...contractRoles, 'none']
+/**
+ * What a principal may be in its tenant: the account roles of the contract, and `none`: a service account that is
+ * scoped to one namespace, a group that has been given no role.
+ */
+export type PrincipalRole = AccountRole | 'none'
+export const principalRoles: readonly PrincipalRole[] = [...accountRoles, 'none']
+
+export const operatorRoles = ['admin', 'support', 'viewer'] as const
+/** Each includes those after it. */
+export type OperatorRole = (typeof operatorRoles)[number]
 
 /**
  * Who calls, and what they are: made by the claim mapper from a verified credential and from the rows, at every call,
@@ -20,9 +23,15 @@ export type Claims = UserClaims | ServiceAccountClaims | OperatorClaims | Anonym
 /** What a principal of a tenant may do, whoever it is. */
 export interface Access {
   readonly tenantId: string
-  readonly accountRole: AccountRole
-  /** Namespace id → permission. A grant on a namespace of another tenant counts for nothing. */
+  /** The principal's own, and those of the groups that it is in: whatever any of them lets it do, it may. */
+  readonly roles: ReadonlySet<PrincipalRole>
+  /**
+   * Namespace id → the strongest permission, its own or of one of its groups. A grant on a namespace of another tenant
+   * counts for nothing.
+   */
   readonly namespaceGrants: ReadonlyMap<string, NamespacePermission>
+  /** Of its custom roles, and of those of its groups. */
+  readonly customPermissions: readonly CustomPermission[]
 }
 
 interface PrincipalClaims extends Access {
@@ -43,7 +52,7 @@ export interface ServiceAccountClaims extends PrincipalClaims {
 export interface OperatorClaims {
   readonly kind: 'operator'
   readonly name: string
-  readonly role: 'admin'
+  readonly role: OperatorRole
   /** SHA-256 of the leaf, lower-case hex. */
   readonly credential: { readonly kind: 'certificate'; readonly fingerprint: string }
 }

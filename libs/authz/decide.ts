@@ -17,6 +17,11 @@ export interface AnyTarget {
   readonly certificateId?: string
   readonly cellId?: string
   readonly nodeId?: string
+  readonly groupId?: string
+  readonly roleId?: string
+  readonly endpointId?: string
+  readonly ruleId?: string
+  readonly operatorName?: string
 }
 
 const all: Limit = Object.freeze({ kind: 'all' })
@@ -31,8 +36,9 @@ export function decide(claims: Claims, resource: string, action: string, target:
     case 'anonymous':
       return undefined
     case 'operator':
+      return row.includes(`operator_${claims.role}`) ? all : undefined
     case 'system':
-      return row.includes(claims.kind) ? all : undefined
+      return row.includes('system') ? all : undefined
     case 'user':
     case 'service_account': {
       if (target.tenantId !== claims.tenantId) return undefined
@@ -44,12 +50,14 @@ export function decide(claims: Claims, resource: string, action: string, target:
 
 function reach(who: Who, claims: Access & { principalId: string }, action: string, target: AnyTarget) {
   switch (who) {
-    case 'operator':
+    case 'operator_viewer':
+    case 'operator_support':
+    case 'operator_admin':
     case 'system':
     case 'anonymous':
       return undefined
     case 'admin_below_owner':
-      return claims.accountRole === 'admin' ? notAccountOwners : undefined
+      return claims.roles.has('admin') ? notAccountOwners : undefined
     case 'self':
       return reachOfSelf(claims.principalId, target)
     case 'namespace_admin':
@@ -59,7 +67,7 @@ function reach(who: Who, claims: Access & { principalId: string }, action: strin
     case 'namespace_read':
       return reachOfNamespaces('read', claims, action, target)
     default:
-      return claims.accountRole === who ? all : undefined
+      return claims.roles.has(who) ? all : undefined
   }
 }
 

@@ -2,13 +2,15 @@ export { authorize, systemActor } from './authorize.ts'
 export type { Actor, Authorized, Limit } from './authorized.ts'
 export {
   type Access,
-  type AccountRole,
   type AnonymousClaims,
-  accountRoles,
   type Claims,
   type NamespacePermission,
   namespacePermissions,
   type OperatorClaims,
+  type OperatorRole,
+  operatorRoles,
+  type PrincipalRole,
+  principalRoles,
   type ServiceAccountClaims,
   type SystemClaims,
   type UserClaims,

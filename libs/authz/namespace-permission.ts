@@ -7,7 +7,7 @@ import { type Access, type NamespacePermission, namespacePermissions } from './c
  */
 export function namespacePermissionOf(access: Access, namespaceId: string): NamespacePermission | undefined {
   if (!isNamespaceIdOf(namespaceId, access.tenantId)) return undefined
-  if (access.accountRole === 'owner' || access.accountRole === 'admin') return 'admin'
+  if (isAccountAdmin(access)) return 'admin'
   return access.namespaceGrants.get(namespaceId)
 }
 
@@ -30,5 +30,9 @@ export function dataPlanePermission(access: Access, namespaceId: string): 'write
  * again later is possible for developers, as the public documentation says.
  */
 export function creatorGrant(access: Access): NamespacePermission | undefined {
-  return access.accountRole === 'owner' || access.accountRole === 'admin' ? undefined : 'admin'
+  return isAccountAdmin(access) ? undefined : 'admin'
+}
+
+function isAccountAdmin({ roles }: Access): boolean {
+  return roles.has('owner') || roles.has('admin')
 }

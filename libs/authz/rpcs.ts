@@ -46,6 +46,53 @@ export const rpcPermissions: Readonly<Record<string, readonly [Permission, ...Pe
   GetApiKey: ['api_key.read'],
   UpdateApiKey: ['api_key.update'],
   DeleteApiKey: ['api_key.delete'],
+
+  CreateUserGroup: ['account.create_user_group'],
+  GetUserGroups: ['user_group.list'],
+  GetUserGroup: ['user_group.read'],
+  UpdateUserGroup: ['user_group.update'],
+  DeleteUserGroup: ['user_group.delete'],
+  AddUserGroupMember: ['user_group.update'],
+  RemoveUserGroupMember: ['user_group.update'],
+  GetUserGroupMembers: ['user_group.read'],
+  SetUserGroupNamespaceAccess: ['namespace.grant_access'],
+  GetUserGroupNamespaceAssignments: ['namespace.read'],
+
+  CreateCustomRole: ['account.create_custom_role'],
+  GetCustomRoles: ['custom_role.list'],
+  GetCustomRole: ['custom_role.read'],
+  UpdateCustomRole: ['custom_role.update'],
+  DeleteCustomRole: ['custom_role.delete'],
+
+  CreateNexusEndpoint: ['account.create_nexus_endpoint'],
+  GetNexusEndpoints: ['nexus_endpoint.list'],
+  GetNexusEndpoint: ['nexus_endpoint.read'],
+  UpdateNexusEndpoint: ['nexus_endpoint.update'],
+  DeleteNexusEndpoint: ['nexus_endpoint.delete'],
+
+  CreateConnectivityRule: ['account.create_connectivity_rule'],
+  GetConnectivityRules: ['connectivity_rule.list'],
+  GetConnectivityRule: ['connectivity_rule.read'],
+  DeleteConnectivityRule: ['connectivity_rule.delete'],
+
+  GetAuditLogs: ['audit_log.list'],
+  CreateAccountAuditLogSink: ['account.update'],
+  GetAccountAuditLogSinks: ['audit_log.list'],
+  GetAccountAuditLogSink: ['audit_log.list'],
+  UpdateAccountAuditLogSink: ['account.update'],
+  DeleteAccountAuditLogSink: ['account.update'],
+  ValidateAccountAuditLogSink: ['account.update'],
+
+  CreateNamespaceExportSink: ['namespace.update'],
+  GetNamespaceExportSinks: ['namespace.read'],
+  GetNamespaceExportSink: ['namespace.read'],
+  UpdateNamespaceExportSink: ['namespace.update'],
+  DeleteNamespaceExportSink: ['namespace.update'],
+  ValidateNamespaceExportSink: ['namespace.update'],
+
+  GetUsage: ['account.read_usage'],
+  CreateBillingReport: ['account.read_usage'],
+  GetBillingReport: ['account.read_usage'],
 }
 
 /** Asked at every call, before its handler. */

@@ -24,9 +24,26 @@ interface Targets {
   readonly certificate: { readonly certificateId: string }
   readonly cell: { readonly cellId: string }
   readonly node: { readonly nodeId: string }
+  readonly user_group: TenantTarget & { readonly groupId: string }
+  readonly custom_role: TenantTarget & { readonly roleId: string }
+  readonly nexus_endpoint: TenantTarget & { readonly endpointId: string }
+  readonly connectivity_rule: TenantTarget & { readonly ruleId: string }
+  readonly audit_log: TenantTarget
+  readonly operator: { readonly operatorName: string }
+  readonly fleet_audit_log: FleetTarget
 }
 
-type TenantOwned = 'namespace' | 'user' | 'service_account' | 'api_key' | 'region'
+type TenantOwned =
+  | 'namespace'
+  | 'user'
+  | 'user_group'
+  | 'service_account'
+  | 'api_key'
+  | 'custom_role'
+  | 'nexus_endpoint'
+  | 'connectivity_rule'
+  | 'audit_log'
+  | 'region'
 
 /**
  * What an action is done to, by the ids of the request: nothing has to be loaded first. `list` names the tenant alone,

@@ -1,7 +1,21 @@
 import { randomBytes, randomInt } from 'node:crypto'
 
 /** The prefix of an id says what it names, so that a key id in the place of a user id is seen at a glance. */
-export type IdPrefix = 'usr' | 'sa' | 'key' | 'cell' | 'node' | 'cert' | 'ca' | 'inv' | 'wl'
+export type IdPrefix =
+  | 'usr'
+  | 'sa'
+  | 'key'
+  | 'cell'
+  | 'node'
+  | 'cert'
+  | 'ca'
+  | 'inv'
+  | 'wl'
+  | 'grp'
+  | 'role'
+  | 'nexus'
+  | 'rule'
+  | 'log'
 
 /** Lower-case base32 without the look-alikes 0, 1, l and o. */
 const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789'

@@ -2,6 +2,7 @@ import type { Generated } from 'kysely'
 import type { ApiKeysTable } from './api-keys/table.ts'
 import type { CellsTable } from './cells/table.ts'
 import type { CertificateAuthoritiesTable, CertificatesTable } from './certificates/table.ts'
+import type { CustomRolesTable, PrincipalCustomRolesTable } from './custom-roles/table.ts'
 import type { InvitationsTable } from './invitations/table.ts'
 import type { NamespaceGrantsTable, NamespacesTable } from './namespaces/table.ts'
 import type { NodesTable } from './nodes/table.ts'
@@ -9,7 +10,8 @@ import type { OperationsTable } from './operations/table.ts'
 import type { ServiceAccountsTable } from './service-accounts/table.ts'
 import type { SigningKeysTable } from './signing-keys/table.ts'
 import type { TenantsTable } from './tenants/table.ts'
-import type { UsersTable } from './users/table.ts'
+import type { UserGroupMembersTable, UserGroupsTable } from './user-groups/table.ts'
+import type { UserInvitationsTable, UsersTable } from './users/table.ts'
 import type { WaitlistEntriesTable } from './waitlist/table.ts'
 
 /** Every table, for Kysely. The golden `schema.sql` shows what the migrations make of them. */
@@ -18,11 +20,13 @@ export interface Schema {
   readonly cells: CellsTable
   readonly certificate_authorities: CertificateAuthoritiesTable
   readonly certificates: CertificatesTable
+  readonly custom_roles: CustomRolesTable
   readonly invitations: InvitationsTable
   readonly namespace_grants: NamespaceGrantsTable
   readonly namespaces: NamespacesTable
   readonly nodes: NodesTable
   readonly operations: OperationsTable
+  readonly principal_custom_roles: PrincipalCustomRolesTable
   readonly schema_migrations: {
     readonly name: string
     readonly breaking: boolean
@@ -31,6 +35,9 @@ export interface Schema {
   readonly service_accounts: ServiceAccountsTable
   readonly signing_keys: SigningKeysTable
   readonly tenants: TenantsTable
+  readonly user_group_members: UserGroupMembersTable
+  readonly user_groups: UserGroupsTable
+  readonly user_invitations: UserInvitationsTable
   readonly users: UsersTable
   readonly waitlist_entries: WaitlistEntriesTable
 }

@@ -65,8 +65,9 @@ function claimsOf(principal: Principal): Member {
     kind: principal.kind,
     principalId: principal.id,
     tenantId: principal.tenantId,
-    accountRole: principal.accountRole,
+    roles: principal.roles,
     namespaceGrants: principal.grants,
+    customPermissions: principal.customPermissions,
     credential: { kind: 'api_key', id: principal.keyId },
   }
 }

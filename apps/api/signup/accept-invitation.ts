@@ -70,8 +70,9 @@ function ownerOf({ tenantId, userId, invitationId }: NewTenant): UserClaims {
     kind: 'user',
     tenantId,
     principalId: userId,
-    accountRole: 'owner',
+    roles: new Set(['owner'] as const),
     namespaceGrants: new Map(),
+    customPermissions: [],
     credential: { kind: 'invitation', id: invitationId },
   }
 }

@@ -10,6 +10,9 @@ export interface Credentials {
   readonly sourceAddress: string
 }
 
+/** Asks that a mutation be checked and not done. */
+export const dryRunHeader = 'x-aqueduct-dry-run'
+
 export type Transport = 'rest' | 'grpc'
 
 /** What a handler knows about a call, beside its request: who makes it, and how it came. */
@@ -19,6 +22,8 @@ export interface CallContext<Claims> {
   readonly requestId: string
   readonly transport: Transport
   readonly sourceAddress: string
+  /** `x-aqueduct-dry-run: true`: check everything, write nothing. */
+  readonly dryRun: boolean
   /** When the caller stops waiting (gRPC only). */
   readonly deadline?: Date
   /** `temporal-cloud-api-version` as sent; any is accepted, and so is none. */

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { rpcIsInPolicy } from '#libs/authz'
-import { AppError, coerceError } from '#libs/base'
+import { AppError, coerceError, invalidField } from '#libs/base'
 import type { CloudHandlers, Rpc } from '#libs/cloud-api'
 import { Histogram, type Logger, type Registry } from '#libs/telemetry'
-import type { CallContext, Credentials, Transport } from './call-context.ts'
+import { type CallContext, type Credentials, dryRunHeader, type Transport } from './call-context.ts'
 import { type Status, statusOf } from './status.ts'
 
 /** One call as a transport hands it over. `Encoded` is what that transport sends as an answer. */
@@ -15,6 +15,8 @@ export interface IncomingCall<Encoded> {
   readonly requestId: string
   readonly deadline?: Date
   readonly apiVersion?: string
+  /** The header `x-aqueduct-dry-run` as it was sent. */
+  readonly dryRun?: string
   /** Makes the request message. Called only once the caller is known, so that strangers learn nothing from parsing. */
   readonly readRequest: () => object
   readonly writeResponse: (response: object) => Encoded
@@ -73,6 +75,7 @@ export function createDispatch<Claims>(deps: DispatcherDeps<Claims>): Dispatch {
       requestId: call.requestId,
       transport: call.transport,
       sourceAddress: call.credentials.sourceAddress,
+      dryRun: readDryRun(call.dryRun),
       ...(call.deadline === undefined ? {} : { deadline: call.deadline }),
       ...(call.apiVersion === undefined ? {} : { apiVersion: call.apiVersion }),
     }
@@ -110,6 +113,13 @@ export function createDispatch<Claims>(deps: DispatcherDeps<Claims>): Dispatch {
     }
   }
   return Object.assign(dispatch, { admits: deps.admits ?? (async () => true) })
+}
+
+/** Whoever misspells it must not believe that nothing was written. @throws AppError `invalid` */
+function readDryRun(sent: string | undefined): boolean {
+  if (sent === undefined || sent === 'false') return false
+  if (sent === 'true') return true
+  throw invalidField(dryRunHeader, 'must be true or false')
 }
 
 const usableRequestId = /^[\w.:-]{1,128}$/

@@ -14,7 +14,7 @@ import {
 } from '@grpc/grpc-js'
 import { AppError, coerceError, invalidField } from '#libs/base'
 import { type Rpc, rpcs } from '#libs/cloud-api'
-import type { Credentials } from './call-context.ts'
+import { type Credentials, dryRunHeader } from './call-context.ts'
 import { acceptRequestId, type Dispatch } from './dispatcher.ts'
 import { GrpcHealth } from './grpc-health.ts'
 import type { Status } from './status.ts'
@@ -170,6 +170,7 @@ async function answer(
 /** What the headers of a call say, whatever its message will be. */
 function headersOf(call: CallHead, metadata: Metadata, rpc: Rpc) {
   const apiVersion = header(metadata, 'temporal-cloud-api-version')
+  const dryRun = header(metadata, dryRunHeader)
   const deadline = deadlineOf(call)
   return {
     rpc,
@@ -178,6 +179,7 @@ function headersOf(call: CallHead, metadata: Metadata, rpc: Rpc) {
     requestId: acceptRequestId(header(metadata, 'x-request-id')),
     ...(deadline === undefined ? {} : { deadline }),
     ...(apiVersion === undefined ? {} : { apiVersion }),
+    ...(dryRun === undefined ? {} : { dryRun }),
   }
 }
 

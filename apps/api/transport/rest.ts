@@ -2,7 +2,7 @@ import { TLSSocket } from 'node:tls'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Rpc, rpcs, toJson } from '#libs/cloud-api'
 import { sendStatus } from '../plugins/errors.ts'
-import type { Credentials } from './call-context.ts'
+import { type Credentials, dryRunHeader } from './call-context.ts'
 import type { Dispatch } from './dispatcher.ts'
 import { pathVariables, readRestRequest } from './rest-request.ts'
 
@@ -41,12 +41,14 @@ const patterns = rpcs.map(({ verb, path }) => ({
 
 async function answer(dispatch: Dispatch, rpc: Rpc, request: FastifyRequest, reply: FastifyReply) {
   const apiVersion = request.headers['temporal-cloud-api-version']
+  const dryRun = request.headers[dryRunHeader]
   const outcome = await dispatch({
     rpc,
     transport: 'rest',
     credentials: credentialsOf(request),
     requestId: request.id,
     ...(typeof apiVersion === 'string' ? { apiVersion } : {}),
+    ...(dryRun === undefined ? {} : { dryRun: String(dryRun) }),
     readRequest: () =>
       readRestRequest(rpc, {
         variables: variablesOf(rpc, request),

@@ -99,6 +99,8 @@ function openKey(sealer: Sealer, row: EdgeNamespaceRow): string {
 }
 
 function permissionOf(principal: EdgeRows['principals'][number], namespaceId: string): 'write' | 'read' | undefined {
-  const { tenant_id: tenantId, account_role: accountRole, grants } = principal
-  return dataPlanePermission({ tenantId, accountRole, namespaceGrants: new Map(Object.entries(grants)) }, namespaceId)
+  const { tenant_id: tenantId, roles, grants } = principal
+  // Custom roles speak of the control plane alone.
+  const access = { tenantId, roles, namespaceGrants: new Map(Object.entries(grants)), customPermissions: [] }
+  return dataPlanePermission(access, namespaceId)
 }

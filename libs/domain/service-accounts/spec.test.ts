@@ -8,7 +8,7 @@ import {
 const whole: ServiceAccountSpec = {
   name: 'deployer',
   description: '',
-  access: { accountRole: 'developer', namespaceAccesses: { 'a.a1b2c': 'write', 'b.a1b2c': 'read' } },
+  access: { accountRole: 'developer', namespaceAccesses: { 'a.a1b2c': 'write', 'b.a1b2c': 'read' }, customRoleIds: [] },
 }
 const scoped: ServiceAccountSpec = {
   name: 'worker',
@@ -45,7 +45,11 @@ describe('service accounts', () => {
   })
 
   it('say so when nothing changes, in whatever order the grants stand', () => {
-    const access = { accountRole: 'developer', namespaceAccesses: { 'b.a1b2c': 'read', 'a.a1b2c': 'write' } } as const
+    const access = {
+      accountRole: 'developer',
+      namespaceAccesses: { 'b.a1b2c': 'read', 'a.a1b2c': 'write' },
+      customRoleIds: [],
+    } as const
     expect(update(whole, { ...whole, access })).toEqual(['spec: nothing to change'])
   })
 })

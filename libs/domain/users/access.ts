@@ -13,10 +13,14 @@ export interface AccessSpec {
   readonly accountRole: AccountRole
   /** Namespace id → permission. Empty for owners and admins, who are admins of every namespace anyhow. */
   readonly namespaceAccesses: Readonly<Record<string, NamespacePermission>>
+  /** Ids of custom roles, which add to the account role. */
+  readonly customRoleIds: readonly string[]
 }
 
 /** Each grant is an entry in the edge's configuration: a bound keeps one principal from filling it. */
 const maxNamespaceAccesses = 1000
+/** All of them are read at each of the principal's calls. */
+const maxCustomRoles = 10
 
 /** Checks an access at the given field path (`spec.access`), for a principal of the tenant. */
 export function validateAccess(access: AccessSpec, field: string, tenantId: string): Problem[] {
@@ -27,6 +31,9 @@ export function validateAccess(access: AccessSpec, field: string, tenantId: stri
   if (ids.length > maxNamespaceAccesses) {
     problems.push({ field: `${field}.namespace_accesses`, message: `at most ${maxNamespaceAccesses} namespaces` })
   }
+  if (access.customRoleIds.length > maxCustomRoles) {
+    problems.push({ field: `${field}.account_access.custom_roles`, message: `at most ${maxCustomRoles} custom roles` })
+  }
   if (ids.length > 0 && (access.accountRole === 'owner' || access.accountRole === 'admin')) {
     problems.push({
       field: `${field}.namespace_accesses`,
@@ -36,14 +43,19 @@ export function validateAccess(access: AccessSpec, field: string, tenantId: stri
   return problems
 }
 
-/** Whether two accesses grant the same; the order of namespaces means nothing. */
+/** Whether two accesses grant the same; the order of namespaces and of custom roles means nothing. */
 export function accessEquals(a: AccessSpec, b: AccessSpec): boolean {
   const ids = Object.keys(a.namespaceAccesses)
   return (
     a.accountRole === b.accountRole &&
     ids.length === Object.keys(b.namespaceAccesses).length &&
-    ids.every((id) => a.namespaceAccesses[id] === b.namespaceAccesses[id])
+    ids.every((id) => a.namespaceAccesses[id] === b.namespaceAccesses[id]) &&
+    sameSet(a.customRoleIds, b.customRoleIds)
   )
+}
+
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  return a.every((each) => b.includes(each)) && b.every((each) => a.includes(each))
 }
 
 /** Whether the id is one of the tenant's, as far as an id can say it: `<name>.<tenant id>`. */

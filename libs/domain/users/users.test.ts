@@ -56,12 +56,20 @@ describe('texts', () => {
 describe('validateUserSpec', () => {
   const email = 'ada@example.com'
   it('accepts a developer with grants on the own tenant’s namespaces', () => {
-    const access = { accountRole: 'developer', namespaceAccesses: { 'payments.a1b2c': 'write' } } as const
+    const access = {
+      accountRole: 'developer',
+      namespaceAccesses: { 'payments.a1b2c': 'write' },
+      customRoleIds: [],
+    } as const
     expect(validateUserSpec({ email, access }, 'a1b2c')).toEqual([])
   })
 
   it('refuses grants on another tenant’s namespaces, and any for an admin', () => {
-    const access = { accountRole: 'admin', namespaceAccesses: { 'payments.zzzzz': 'write' } } as const
+    const access = {
+      accountRole: 'admin',
+      namespaceAccesses: { 'payments.zzzzz': 'write' },
+      customRoleIds: [],
+    } as const
     const problems = validateUserSpec({ email, access }, 'a1b2c')
     expect(problems.map((problem) => problem.field)).toEqual([
       'spec.access.namespace_accesses',

@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
-import { type AccountRole, accountRoles, type NamespacePermission } from '#libs/authz'
+import type { NamespacePermission, PrincipalRole } from '#libs/authz'
 import type { NamespaceSpec } from '#libs/domain/namespaces'
 import type { TenantState } from '#libs/domain/tenants'
 import type { Database, Executor } from '../database.ts'
+import { rolesOf } from '../principals/store.ts'
+import { strongest } from '../principals/strongest.ts'
 import { ownerLives } from '../tenants/room.ts'
 
 /** Everything that one cell's edge is made of, as the rows say it at one moment. */
@@ -31,7 +33,8 @@ export interface EdgeNamespaceRow {
 export interface EdgePrincipalRow {
   readonly id: string
   readonly tenant_id: string
-  readonly account_role: AccountRole
+  /** Its own and its groups'. */
+  readonly roles: ReadonlySet<PrincipalRole>
   readonly grants: Readonly<Record<string, NamespacePermission>>
 }
 
@@ -85,20 +88,29 @@ async function readNamespaces(executor: Executor, cellId: string): Promise<EdgeN
 
 async function readPrincipals(executor: Executor, tenantIds: readonly string[]): Promise<EdgePrincipalRow[]> {
   if (tenantIds.length === 0) return []
-  const { rows } = await sql<Omit<EdgePrincipalRow, 'account_role'> & { account_role: string }>`
-    select p.id, p.tenant_id, p.account_role,
-      coalesce((select jsonb_object_agg(g.namespace_id, g.permission) from namespace_grants g
-        where g.tenant_id = p.tenant_id and g.principal_id = p.id), '{}') as grants
-    from (
-      select id, tenant_id, account_role from users where deleted_at is null
+  const { rows } = await sql<Omit<EdgePrincipalRow, 'roles'> & { readonly roles: readonly string[] }>`
+    with principals as (
+      select id, tenant_id, account_role from users where deleted_at is null and tenant_id = any(${[...tenantIds]}::text[])
       union all
-      select id, tenant_id, account_role from service_accounts where deleted_at is null) p
-    where p.tenant_id = any(${[...tenantIds]}::text[])
+      select id, tenant_id, account_role from service_accounts
+      where deleted_at is null and tenant_id = any(${[...tenantIds]}::text[])),
+    holders as (
+      select id as principal_id, id as holder_id, account_role from principals
+      union all
+      select m.user_id, m.group_id, g.account_role from user_group_members m
+      join user_groups g on g.id = m.group_id and g.deleted_at is null
+      where m.tenant_id = any(${[...tenantIds]}::text[])),
+    granted as (
+      select h.principal_id, n.namespace_id, ${strongest(sql`n.permission`)} as permission
+      from holders h join namespace_grants n on n.principal_id = h.holder_id
+      where n.tenant_id = any(${[...tenantIds]}::text[])
+      group by h.principal_id, n.namespace_id)
+    select p.id, p.tenant_id,
+      (select array_agg(h.account_role) from holders h where h.principal_id = p.id) as roles,
+      coalesce((select jsonb_object_agg(g.namespace_id, g.permission) from granted g where g.principal_id = p.id), '{}') as grants
+    from principals p
     order by p.id`.execute(executor)
-  return rows.flatMap((row) => {
-    const role = accountRoles.find((candidate) => candidate === row.account_role)
-    return role === undefined ? [] : [{ ...row, account_role: role }]
-  })
+  return rows.map((row) => ({ ...row, roles: rolesOf(row.roles) }))
 }
 
 async function readRevokedKeys(

@@ -6,6 +6,8 @@ export interface TenantsTable {
   name: string
   state: Generated<TenantState>
   state_reason: Generated<string>
+  /** PEM, byte for byte; empty: the account's metrics are off. */
+  metrics_client_ca: Generated<string>
   resource_version: Generated<number>
   created_at: Generated<Date>
   updated_at: Generated<Date>

@@ -10,3 +10,14 @@ export interface UsersTable {
   updated_at: Date | null
   deleted_at: Date | null
 }
+
+export interface UserInvitationsTable {
+  id: string
+  tenant_id: string
+  user_id: string
+  token_hash: Buffer
+  expires_at: Date
+  accepted_at: Date | null
+  created_by: string
+  created_at: Generated<Date>
+}

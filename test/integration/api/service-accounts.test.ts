@@ -139,11 +139,6 @@ describe('service accounts', () => {
       'spec.access.namespace_accesses',
     ],
     [
-      'custom roles',
-      { access: { accountAccess: { role: 'ROLE_READ', customRoles: ['x'] } } },
-      'spec.access.account_access.custom_roles',
-    ],
-    [
       'no permission',
       { access: { ...account('ROLE_READ'), namespaceAccesses: { 'x.aaaaa': {} } } },
       'spec.access.namespace_accesses',

@@ -25,11 +25,12 @@ const tokenAgainMs = 10 * 60_000
 export function apiKeyHandlers(deps: ApiKeyDeps): ApiKeyHandlers {
   const { database, clock, pageTokens } = deps
   return {
-    async CreateApiKey({ claims }, request) {
+    async CreateApiKey(context, request) {
+      const { claims } = context
       const member = memberOf(claims)
       const spec = apiKeySpecFromWire(request.spec)
       const owner = authorizeOwner(member, spec)
-      const mutated = await mutate(deps, { rpc: 'CreateApiKey', request, member }, async (trx) => {
+      const mutated = await mutate(deps, { rpc: 'CreateApiKey', request, context }, async (trx) => {
         const problems = validateApiKeySpec(spec, clock.now())
         if (problems.length > 0) throw invalid(problems)
         await owner.check(trx)
@@ -68,11 +69,12 @@ export function apiKeyHandlers(deps: ApiKeyDeps): ApiKeyHandlers {
       return { apiKey: apiKeyToWire(row, clock.now()) }
     },
 
-    async UpdateApiKey({ claims }, request) {
+    async UpdateApiKey(context, request) {
+      const { claims } = context
       const member = memberOf(claims)
       const proof = authorize(claims, 'api_key', 'update', { tenantId: member.tenantId, keyId: request.keyId ?? '' })
       const version = requiredVersion(request)
-      const { operation } = await mutate(deps, { rpc: 'UpdateApiKey', request, member }, async (trx) => {
+      const { operation } = await mutate(deps, { rpc: 'UpdateApiKey', request, context }, async (trx) => {
         const present = await getApiKey(trx, proof)
         const spec = apiKeySpecFromWire(request.spec)
         if (String(present.resource_version) !== version) {
@@ -86,12 +88,13 @@ export function apiKeyHandlers(deps: ApiKeyDeps): ApiKeyHandlers {
       return { asyncOperation: operationToWire(operation) }
     },
 
-    async DeleteApiKey({ claims }, request) {
+    async DeleteApiKey(context, request) {
+      const { claims } = context
       const member = memberOf(claims)
       const keyId = request.keyId ?? ''
       const proof = authorize(claims, 'api_key', 'delete', { tenantId: member.tenantId, keyId })
       const version = requiredVersion(request)
-      const { operation } = await mutate(deps, { rpc: 'DeleteApiKey', request, member }, async (trx) => {
+      const { operation } = await mutate(deps, { rpc: 'DeleteApiKey', request, context }, async (trx) => {
         await deleteApiKey(trx, proof, version)
         return settled(keyId, Number(version))
       })
@@ -130,7 +133,8 @@ function authorizeOwner(member: Member, { ownerType, ownerId }: ApiKeySpec): Own
  * key, as long as there is that key.
  */
 async function tokenOf({ database, clock, tokens }: ApiKeyDeps, member: Member, mutated: Mutated): Promise<string> {
-  const { operation, repeated } = mutated
+  const { operation, repeated, dryRun } = mutated
+  if (dryRun) return ''
   if (repeated && clock.now().getTime() - operation.created_at.getTime() > tokenAgainMs) return ''
   const { tenantId } = member
   const proof = authorize(member, 'api_key', 'read', { tenantId, keyId: operation.resource_id })

@@ -1,6 +1,7 @@
 import { authorize } from '#libs/authz'
 import { AppError, type Clock } from '#libs/base'
 import type { Database, Executor } from '#libs/store'
+import { accessOf, noAccess } from '#libs/store/access'
 import { getApiKey } from '#libs/store/api-keys'
 import { getOwnServiceAccount } from '#libs/store/service-accounts'
 import { getOwnUser } from '#libs/store/users'
@@ -36,15 +37,16 @@ function goneMeanwhile(thrown: unknown): never {
   throw thrown
 }
 
-/** What the caller is, with the grants that this very call is decided by. */
+/** What the caller is, with what it was given itself: what its groups add stands with them. */
 async function principal(executor: Executor, member: Member) {
   const proof = authorize(member, 'identity', 'read', { tenantId: member.tenantId })
+  const access = (await accessOf(executor, proof, [member.principalId])).get(member.principalId) ?? noAccess
   switch (member.kind) {
     case 'user':
-      return { user: userToWire(await getOwnUser(executor, proof), member.namespaceGrants) }
+      return { user: userToWire(await getOwnUser(executor, proof), access) }
     case 'service_account': {
       const row = await getOwnServiceAccount(executor, proof)
-      return { serviceAccount: serviceAccountToWire(row, member.namespaceGrants) }
+      return { serviceAccount: serviceAccountToWire(row, access) }
     }
   }
 }

@@ -2,6 +2,7 @@ import type { NamespacePermission } from '#libs/authz'
 import { invalid, type Problem } from '#libs/base'
 import { cloud, type temporal, toTimestamp } from '#libs/cloud-api'
 import { type AccessSpec, type AccountRole, accountRoles, namespacePermissions } from '#libs/domain/users'
+import type { GrantedAccess } from '#libs/store/access'
 import type { UserRow } from '#libs/store/users'
 import type { HandlersOf } from '../operations/wire.ts'
 
@@ -34,17 +35,11 @@ const permissions: Readonly<Record<NamespacePermission, WireEnum>> = {
   read: { value: Permission.PERMISSION_READ, text: 'read' },
 }
 
-/** @throws AppError `invalid` for a role or permission that is missing, and for custom roles, which there are none of. */
+/** @throws AppError `invalid` for a role or permission that is missing. */
 export function accessFromWire(wire: WireAccess, field: string): AccessSpec {
   const problems: Problem[] = []
   const account = wire.accountAccess ?? {}
-  const customRoles = [...(account.customRoles ?? []), ...(wire.customRolesDeprecated ?? [])]
-  if (customRoles.length > 0) {
-    problems.push({
-      field: `${field}.account_access.custom_roles`,
-      message: 'custom roles are not available: leave them out',
-    })
-  }
+  const customRoleIds = [...new Set([...(account.customRoles ?? []), ...(wire.customRolesDeprecated ?? [])])]
   const accountRole = accountRoles.find((role) => isMeant(roles[role], account.role, account.roleDeprecated))
   if (accountRole === undefined) {
     problems.push({ field: `${field}.account_access.role`, message: `must be one of ${accountRoles.join(', ')}` })
@@ -53,7 +48,7 @@ export function accessFromWire(wire: WireAccess, field: string): AccessSpec {
     ([id, access]) => [id, permissionFromWire(access, `${field}.namespace_accesses`, problems)] as const,
   )
   if (problems.length > 0 || accountRole === undefined) throw invalid(problems)
-  return { accountRole, namespaceAccesses: Object.fromEntries(accesses) }
+  return { accountRole, namespaceAccesses: Object.fromEntries(accesses), customRoleIds }
 }
 
 /** Reports a missing permission, and answers the weakest then. */
@@ -76,11 +71,12 @@ function isMeant(one: WireEnum, value: number | null | undefined, text: string |
   return one.text === text?.toLowerCase().replace('_', '')
 }
 
-export function accessToWire(accountRole: string, grants: ReadonlyMap<string, NamespacePermission>): WireAccess {
+export function accessToWire(accountRole: string, { grants, customRoleIds }: GrantedAccess): WireAccess {
   const role = accountRoles.find((name) => name === accountRole)
   const { value, text } = role === undefined ? { value: Role.ROLE_UNSPECIFIED, text: '' } : roles[role]
   return {
-    accountAccess: { role: value, roleDeprecated: text },
+    accountAccess: { role: value, roleDeprecated: text, customRoles: [...customRoleIds] },
+    customRolesDeprecated: [...customRoleIds],
     namespaceAccesses: Object.fromEntries([...grants].map(([id, permission]) => [id, permissionToWire(permission)])),
   }
 }
@@ -90,14 +86,11 @@ export function permissionToWire(permission: NamespacePermission): WireNamespace
   return { permission: value, permissionDeprecated: text }
 }
 
-export function userToWire(
-  row: UserRow,
-  grants: ReadonlyMap<string, NamespacePermission>,
-): temporal.api.cloud.identity.v1.IUser {
+export function userToWire(row: UserRow, access: GrantedAccess): temporal.api.cloud.identity.v1.IUser {
   return {
     id: row.id,
     resourceVersion: String(row.resource_version),
-    spec: { email: row.email, access: accessToWire(row.account_role, grants) },
+    spec: { email: row.email, access: accessToWire(row.account_role, access) },
     state: cloud.resource.v1.ResourceState.RESOURCE_STATE_ACTIVE,
     stateDeprecated: 'active',
     createdTime: toTimestamp(row.created_at),

@@ -38,11 +38,12 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
   const reads = new TenantReads(database, readNamespaces)
 
   return {
-    async CreateNamespace({ claims }, request) {
+    async CreateNamespace(context, request) {
+      const { claims } = context
       const member = memberOf(claims)
       const { tenantId } = member
       const proof = authorize(claims, 'account', 'create_namespace', { tenantId })
-      const { operation } = await mutate(deps, { rpc: 'CreateNamespace', request, member }, async (trx) => {
+      const { operation } = await mutate(deps, { rpc: 'CreateNamespace', request, context }, async (trx) => {
         const spec = specFromWire(request.spec)
         const tags = tagsFromWire(request.tags)
         const problems = [...validateSpec(spec, limits), ...validateTags(tags)]
@@ -83,12 +84,13 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
       return { namespace: namespaceToWire(found.row, found.operationId, deps) }
     },
 
-    async UpdateNamespace({ claims }, request) {
+    async UpdateNamespace(context, request) {
+      const { claims } = context
       const member = memberOf(claims)
       const namespaceId = request.namespace ?? ''
       const proof = authorize(claims, 'namespace', 'update', { tenantId: member.tenantId, namespaceId })
       const version = requiredVersion(request)
-      const { operation } = await mutate(deps, { rpc: 'UpdateNamespace', request, member }, async (trx) => {
+      const { operation } = await mutate(deps, { rpc: 'UpdateNamespace', request, context }, async (trx) => {
         const present = await getNamespace(trx, proof)
         const spec = specFromWire(request.spec, present.spec)
         if (String(present.resource_version) !== version) {
@@ -103,12 +105,13 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
       return { asyncOperation: operationToWire(operation) }
     },
 
-    async DeleteNamespace({ claims }, request) {
+    async DeleteNamespace(context, request) {
+      const { claims } = context
       const member = memberOf(claims)
       const namespaceId = request.namespace ?? ''
       const proof = authorize(claims, 'namespace', 'delete', { tenantId: member.tenantId, namespaceId })
       const version = requiredVersion(request)
-      const { operation } = await mutate(deps, { rpc: 'DeleteNamespace', request, member }, async (trx) => {
+      const { operation } = await mutate(deps, { rpc: 'DeleteNamespace', request, context }, async (trx) => {
         const row = await markNamespaceDeleting(trx, proof, version)
         // Asked of the row that the version stood for; the rollback takes the mark away again.
         if (row.spec.deletionProtected) throw deletionProtected(row)

@@ -1,4 +1,4 @@
-import { authorize, type NamespacePermission } from '#libs/authz'
+import { authorize } from '#libs/authz'
 import { type Clock, invalid } from '#libs/base'
 import {
   type ServiceAccountSpec,
@@ -6,7 +6,7 @@ import {
   validateServiceAccountUpdate,
 } from '#libs/domain/service-accounts'
 import { type Database, staleVersion } from '#libs/store'
-import { grantsOf, replaceGrants } from '#libs/store/namespaces'
+import { accessOf, type GrantedAccess, noAccess, replaceAccess } from '#libs/store/access'
 import {
   createServiceAccount,
   deleteServiceAccount,
@@ -36,18 +36,19 @@ export interface ServiceAccountDeps {
 export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccountHandlers {
   const { database, pageTokens } = deps
   return {
-    async CreateServiceAccount({ claims }, request) {
+    async CreateServiceAccount(context, request) {
+      const { claims } = context
       const member = memberOf(claims)
       const { tenantId } = member
       const spec = serviceAccountSpecFromWire(request.spec)
       const proof = authorizeCreation(member, spec)
       authorizeRole(member, spec)
-      const { operation } = await mutate(deps, { rpc: 'CreateServiceAccount', request, member }, async (trx) => {
+      const { operation } = await mutate(deps, { rpc: 'CreateServiceAccount', request, context }, async (trx) => {
         const problems = validateServiceAccountSpec(spec, tenantId)
         if (problems.length > 0) throw invalid(problems)
         await assertRoom(trx, proof, 'serviceAccounts')
         const row = await createServiceAccount(trx, proof, fieldsOf(spec))
-        await replaceGrants(trx, tenantId, row.id, grantsIn(spec))
+        await replaceAccess(trx, proof, row.id, accessIn(spec))
         return settled(row.id, row.resource_version)
       })
       return { serviceAccountId: operation.resource_id, asyncOperation: operationToWire(operation) }
@@ -62,9 +63,9 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
         const rows = await listServiceAccounts(executor, proof, { after: page.after, limit: page.size + 1 })
         const { items, next } = pageOf(page, rows, (row) => row.id)
         const ids = items.map((row) => row.id)
-        const grants = await grantsOf(executor, proof, ids)
+        const access = await accessOf(executor, proof, ids)
         return {
-          serviceAccount: items.map((row) => serviceAccountToWire(row, grants.get(row.id) ?? new Map())),
+          serviceAccount: items.map((row) => serviceAccountToWire(row, access.get(row.id) ?? noAccess)),
           nextPageToken: next === undefined ? '' : pageTokens.write(scope, next),
         }
       })
@@ -76,42 +77,43 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
       const proof = authorize(claims, 'service_account', 'read', { tenantId, serviceAccountId })
       return database.ofTenant(tenantId, async (executor) => {
         const row = await getServiceAccount(executor, proof)
-        const grants = await grantsOf(executor, proof, [row.id])
-        return { serviceAccount: serviceAccountToWire(row, grants.get(row.id) ?? new Map()) }
+        const access = await accessOf(executor, proof, [row.id])
+        return { serviceAccount: serviceAccountToWire(row, access.get(row.id) ?? noAccess) }
       })
     },
 
-    async UpdateServiceAccount({ claims }, request) {
+    async UpdateServiceAccount(context, request) {
+      const { claims } = context
       const member = memberOf(claims)
       const { tenantId } = member
       const target = { tenantId, serviceAccountId: request.serviceAccountId ?? '' }
       const proof = authorize(claims, 'service_account', 'update', target)
-      const readProof = authorize(claims, 'service_account', 'read', target)
       const version = requiredVersion(request)
       const spec = serviceAccountSpecFromWire(request.spec)
       authorizeRole(member, spec)
-      const { operation } = await mutate(deps, { rpc: 'UpdateServiceAccount', request, member }, async (trx) => {
+      const { operation } = await mutate(deps, { rpc: 'UpdateServiceAccount', request, context }, async (trx) => {
         const present = await getServiceAccount(trx, proof)
         if (String(present.resource_version) !== version) {
           throw staleVersion('service account', version, present.resource_version)
         }
-        const grants = await grantsOf(trx, readProof, [present.id])
-        const current = serviceAccountSpecOf(present, grants.get(present.id) ?? new Map())
+        const access = await accessOf(trx, proof, [present.id])
+        const current = serviceAccountSpecOf(present, access.get(present.id) ?? noAccess)
         const problems = validateServiceAccountUpdate(current, spec, tenantId)
         if (problems.length > 0) throw invalid(problems)
         const row = await updateServiceAccount(trx, proof, fieldsOf(spec), version)
-        await replaceGrants(trx, tenantId, row.id, grantsIn(spec))
+        await replaceAccess(trx, proof, row.id, accessIn(spec))
         return settled(row.id, row.resource_version)
       })
       return { asyncOperation: operationToWire(operation) }
     },
 
-    async DeleteServiceAccount({ claims }, request) {
+    async DeleteServiceAccount(context, request) {
+      const { claims } = context
       const member = memberOf(claims)
       const serviceAccountId = request.serviceAccountId ?? ''
       const proof = authorize(claims, 'service_account', 'delete', { tenantId: member.tenantId, serviceAccountId })
       const version = requiredVersion(request)
-      const { operation } = await mutate(deps, { rpc: 'DeleteServiceAccount', request, member }, async (trx) => {
+      const { operation } = await mutate(deps, { rpc: 'DeleteServiceAccount', request, context }, async (trx) => {
         await deleteServiceAccount(trx, proof, version)
         return settled(serviceAccountId, Number(version))
       })
@@ -141,12 +143,12 @@ function fieldsOf({ name, description, access, namespaceScopedAccess }: ServiceA
   }
 }
 
-function grantsIn({
-  access,
-  namespaceScopedAccess: scoped,
-}: ServiceAccountSpec): ReadonlyMap<string, NamespacePermission> {
-  if (scoped !== undefined) return new Map([[scoped.namespaceId, scoped.permission]])
-  return new Map(Object.entries(access?.namespaceAccesses ?? {}))
+function accessIn({ access, namespaceScopedAccess: scoped }: ServiceAccountSpec): GrantedAccess {
+  if (scoped !== undefined) return { grants: new Map([[scoped.namespaceId, scoped.permission]]), customRoleIds: [] }
+  return {
+    grants: new Map(Object.entries(access?.namespaceAccesses ?? {})),
+    customRoleIds: access?.customRoleIds ?? [],
+  }
 }
 
 function settled(id: string, generation: number) {

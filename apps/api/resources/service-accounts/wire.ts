@@ -1,8 +1,8 @@
-import type { NamespacePermission } from '#libs/authz'
 import { invalid, invalidField, type Problem } from '#libs/base'
 import { cloud, type temporal, toTimestamp } from '#libs/cloud-api'
 import type { ServiceAccountSpec } from '#libs/domain/service-accounts'
 import { accountRoles } from '#libs/domain/users'
+import type { GrantedAccess } from '#libs/store/access'
 import type { ServiceAccountRow } from '#libs/store/service-accounts'
 import { accessFromWire, accessToWire, permissionFromWire, permissionToWire } from '../identity/wire.ts'
 import type { HandlersOf } from '../operations/wire.ts'
@@ -12,8 +12,6 @@ export type ServiceAccountHandlers = HandlersOf<
 >
 
 type WireSpec = temporal.api.cloud.identity.v1.IServiceAccountSpec
-
-type Grants = ReadonlyMap<string, NamespacePermission>
 
 /** @throws AppError `invalid` */
 export function serviceAccountSpecFromWire(wire: WireSpec | null | undefined): ServiceAccountSpec {
@@ -34,20 +32,23 @@ export function serviceAccountSpecFromWire(wire: WireSpec | null | undefined): S
   }
 }
 
-/** The spec of a row and its grants, as an update is compared with. */
-export function serviceAccountSpecOf(row: ServiceAccountRow, grants: Grants): ServiceAccountSpec {
+/** The spec of a row and its access, as an update is compared with. */
+export function serviceAccountSpecOf(
+  row: ServiceAccountRow,
+  { grants, customRoleIds }: GrantedAccess,
+): ServiceAccountSpec {
   const { name, description, scoped_namespace_id: namespaceId } = row
   if (namespaceId !== null) {
     return { name, description, namespaceScopedAccess: { namespaceId, permission: grants.get(namespaceId) ?? 'read' } }
   }
   const accountRole = accountRoles.find((role) => role === row.account_role)
   if (accountRole === undefined) throw new Error(`service account ${row.id} has the role ${row.account_role}`)
-  return { name, description, access: { accountRole, namespaceAccesses: Object.fromEntries(grants) } }
+  return { name, description, access: { accountRole, namespaceAccesses: Object.fromEntries(grants), customRoleIds } }
 }
 
 export function serviceAccountToWire(
   row: ServiceAccountRow,
-  grants: Grants,
+  access: GrantedAccess,
 ): temporal.api.cloud.identity.v1.IServiceAccount {
   const { scoped_namespace_id: namespace } = row
   return {
@@ -58,8 +59,8 @@ export function serviceAccountToWire(
       description: row.description,
       // Clients want one of the two to be there, and the other one not.
       ...(namespace === null
-        ? { access: accessToWire(row.account_role, grants) }
-        : { namespaceScopedAccess: { namespace, access: permissionToWire(grants.get(namespace) ?? 'read') } }),
+        ? { access: accessToWire(row.account_role, access) }
+        : { namespaceScopedAccess: { namespace, access: permissionToWire(access.grants.get(namespace) ?? 'read') } }),
     },
     state: cloud.resource.v1.ResourceState.RESOURCE_STATE_ACTIVE,
     stateDeprecated: 'active',

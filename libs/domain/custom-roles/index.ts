@@ -1,0 +1,1 @@
+export { type CustomPermission, type CustomResourceType, type CustomRoleSpec, customResourceTypes } from './spec.ts'
