@@ -35,8 +35,9 @@ export interface Api {
 export async function buildApi(deps: ApiDeps): Promise<Api> {
   const { logger, registry, identity, ready } = deps
   const authenticate = createAuthenticator(deps)
+  const handlers = createCloudHandlers(deps)
   const dispatch = createDispatch<Claims>({
-    handlers: createCloudHandlers(deps),
+    handlers,
     authenticate,
     admits: authenticate.admits,
     principalOf: (claims) => ('principalId' in claims ? claims.principalId : claims.kind),
@@ -49,18 +50,24 @@ export async function buildApi(deps: ApiDeps): Promise<Api> {
     https: { cert: identity.certificateChain, key: identity.key, minVersion: 'TLSv1.2', handshakeTimeout: 10_000 },
   })
   identity.onChange(({ certificateChain, key }) => https.server.setSecureContext({ cert: certificateChain, key }))
-  await furnish(http, deps, dispatch)
-  await furnish(https as unknown as FastifyInstance, deps, dispatch)
+  const served = new Set(Object.keys(handlers))
+  await furnish(http, deps, dispatch, served)
+  await furnish(https as unknown as FastifyInstance, deps, dispatch, served)
   // The plain listener stands on loopback: who gets there may see the metrics.
   await http.register(health, { ready, registry })
   await https.register(health, { ready })
   return { http, https, dispatch }
 }
 
-async function furnish(app: FastifyInstance, deps: ApiDeps, dispatch: Dispatch): Promise<void> {
+async function furnish(
+  app: FastifyInstance,
+  deps: ApiDeps,
+  dispatch: Dispatch,
+  served: ReadonlySet<string>,
+): Promise<void> {
   const { logger, clock, version, signup } = deps
   await app.register(errors, { logger, allowedMethods })
-  await app.register(openapi, { version, contract: true })
+  await app.register(openapi, { version, served })
   await app.register(rest, { dispatch })
   await registerSignup(app, { ...signup, logger, clock })
 }

@@ -25,10 +25,7 @@ test('every rpc is in the document', () => {
 test('parameters come from the path and, without a body, from the message', () => {
   const named = (path: string, verb: string) =>
     document.paths[path]?.[verb]?.parameters.map((parameter) => `${parameter.in} ${parameter.name}`)
-  expect(named('/cloud/namespaces/{namespace}/export-sinks/{spec.name}', 'post')).toEqual([
-    'path namespace',
-    'path spec.name',
-  ])
+  expect(named('/cloud/namespaces/{namespace}/export-sinks/{name}', 'post')).toEqual(['path namespace', 'path name'])
   expect(named('/cloud/namespaces/{namespace}', 'delete')).toEqual([
     'path namespace',
     'query resource_version',

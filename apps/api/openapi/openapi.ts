@@ -2,6 +2,8 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
 import { contractDocument } from './contract-document.ts'
+import { errorResponses } from './error-responses.ts'
+import { ownPathItem } from './own-operation.ts'
 
 const statusSchema = {
   type: 'object',
@@ -34,8 +36,11 @@ const contentSecurityPolicy =
 
 export interface OpenapiOptions {
   readonly version: string
-  /** Whether the Cloud Ops API is in the document; the operator listener shows its own routes only. */
-  readonly contract: boolean
+  /**
+   * The rpcs of the Cloud Ops API that have a handler, where the API is in the document; the operator listener shows its
+   * own routes only.
+   */
+  readonly served?: ReadonlySet<string>
 }
 
 /**
@@ -43,11 +48,12 @@ export interface OpenapiOptions {
  * join the contract's in the document, unless the schema says `hide: true`.
  */
 export const openapi = fp<OpenapiOptions>(
-  async (app, { version, contract }) => {
-    const described = contract ? contractDocument() : { paths: {}, schemas: {}, tags: [] }
+  async (app, { version, served }) => {
+    const described = served === undefined ? { paths: {}, schemas: {}, tags: [] } : contractDocument(served)
     await app.register(swagger, {
       openapi: {
         openapi: '3.1.0',
+        servers: [{ url: '/', description: 'This server' }],
         info: { title: 'Aqueduct', version, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
         components: {
           securitySchemes: { bearer: { type: 'http', scheme: 'bearer', description: 'An API key' } },
@@ -59,17 +65,11 @@ export const openapi = fp<OpenapiOptions>(
         const whole = {
           ...own,
           tags: [...described.tags, ...(own.tags ?? [])],
-          paths: { ...described.paths, ...own.paths },
+          paths: { ...described.paths, ...ownPaths(own.paths ?? {}, served !== undefined) },
           components: {
             ...own.components,
             schemas: { ...described.schemas, ...own.components?.schemas, Status: statusSchema },
-            responses: {
-              ...own.components?.responses,
-              Error: {
-                description: 'google.rpc.Status',
-                content: { 'application/json': { schema: { $ref: '#/components/schemas/Status' } } },
-              },
-            },
+            responses: { ...own.components?.responses, ...errorResponses },
           },
         }
         return whole as typeof own
@@ -84,3 +84,7 @@ export const openapi = fp<OpenapiOptions>(
   },
   { name: 'openapi', fastify: '5.x' },
 )
+
+function ownPaths(paths: Readonly<Record<string, object | undefined>>, open: boolean): Record<string, object> {
+  return Object.fromEntries(Object.entries(paths).map(([path, item]) => [path, ownPathItem(path, item ?? {}, open)]))
+}

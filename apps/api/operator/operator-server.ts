@@ -59,7 +59,7 @@ export async function buildOperator(deps: OperatorDeps): Promise<FastifyInstance
   authenticateOperators(app, database)
   const context: OperatorContext = { ...deps, pages: pageTokens(deps.sealer) }
 
-  await app.register(openapi, { version: deps.version, contract: false })
+  await app.register(openapi, { version: deps.version })
   await app.register(async (scope) => {
     parseJsonBody(scope)
     await scope.register(health, { ready: () => answers(database) })
