@@ -20,6 +20,8 @@ export const errors = fp<ErrorsOptions>(
       reply.header('x-request-id', request.id)
       // Answers repeat what callers wrote: no browser may take one for something else than it says it is.
       reply.header('x-content-type-options', 'nosniff')
+      // Before Fastify reads a body, or misses one: nothing that is sent to nowhere is worth reading.
+      if (request.is404) return sendNoRoute(request, reply, allowedMethods)
     })
     app.setErrorHandler(async (thrown, request, reply) => {
       const error = toAppError(coerceError(thrown))
@@ -30,21 +32,27 @@ export const errors = fp<ErrorsOptions>(
       }
       return sendStatus(reply, statusOf(error, request.id))
     })
-    app.setNotFoundHandler(async (request, reply) => {
-      const path = pathOf(request)
-      const allowed = allowedMethods?.(path) ?? []
-      if (allowed.length === 0) {
-        return sendStatus(reply, statusOf(new AppError('not_found', `no such path: ${path}`), request.id))
-      }
-      // 405 says it in HTTP's words; the Status says UNIMPLEMENTED, as grpc-gateway does.
-      const message = `${path} does not take ${request.method}, but ${allowed.join(', ')}`
-      reply.header('allow', allowed.join(', '))
-      const status = statusOf(new AppError('unimplemented', message), request.id)
-      return sendStatus(reply, { ...status, httpStatus: 405 })
-    })
+    app.setNotFoundHandler((request, reply) => sendNoRoute(request, reply, allowedMethods))
   },
   { name: 'errors', fastify: '5.x' },
 )
+
+function sendNoRoute(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  allowedMethods: ErrorsOptions['allowedMethods'],
+): FastifyReply {
+  const path = pathOf(request)
+  const allowed = allowedMethods?.(path) ?? []
+  if (allowed.length === 0) {
+    return sendStatus(reply, statusOf(new AppError('not_found', `no such path: ${path}`), request.id))
+  }
+  // 405 says it in HTTP's words; the Status says UNIMPLEMENTED, as grpc-gateway does.
+  const message = `${path} does not take ${request.method}, but ${allowed.join(', ')}`
+  reply.header('allow', allowed.join(', '))
+  const status = statusOf(new AppError('unimplemented', message), request.id)
+  return sendStatus(reply, { ...status, httpStatus: 405 })
+}
 
 /** Answers with a Status. Sets the headers that HTTP wants beside it. */
 export function sendStatus(reply: FastifyReply, status: Status): FastifyReply {

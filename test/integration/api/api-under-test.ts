@@ -12,6 +12,7 @@ import { Database } from '#libs/store'
 import { createLogger, Registry } from '#libs/telemetry'
 import { apiKeyTokens } from '../../../apps/api/auth/api-key-tokens.ts'
 import { createAuthenticator } from '../../../apps/api/auth/authenticator.ts'
+import { openapi } from '../../../apps/api/openapi/openapi.ts'
 import { pageTokens } from '../../../apps/api/paging/page-tokens.ts'
 import { errors } from '../../../apps/api/plugins/errors.ts'
 import { createCloudHandlers } from '../../../apps/api/resources/cloud-handlers.ts'
@@ -46,6 +47,8 @@ export interface ApiUnderTest {
   newTenant(id: string): Promise<Principal>
   /** A user of a tenant with a key, both written straight into the tables. */
   newUser(tenantId: string, accountRole: string): Promise<Principal>
+  /** The REST API with its OpenAPI document on a port of its own, as a base URL. */
+  listen(): Promise<string>
   close(): Promise<void>
 }
 
@@ -68,19 +71,20 @@ export async function startApi(): Promise<ApiUnderTest> {
   }
   const tokens = apiKeyTokens({ database, sealer: seal })
   const logger = createLogger('test', 'silent')
+  const handlers = createCloudHandlers({
+    database,
+    clock,
+    tokens,
+    pageTokens: pageTokens(seal),
+    domain: 'example.test',
+    edgePort: 7233,
+    regions: [
+      { id: 'aws-us-east-1', driver: 'fake', location: 'N. Virginia', options: {} },
+      { id: 'gcp-europe-west1', driver: 'fake', location: 'Belgium', options: {} },
+    ],
+  })
   const dispatch = createDispatch<Claims>({
-    handlers: createCloudHandlers({
-      database,
-      clock,
-      tokens,
-      pageTokens: pageTokens(seal),
-      domain: 'example.test',
-      edgePort: 7233,
-      regions: [
-        { id: 'aws-us-east-1', driver: 'fake', location: 'N. Virginia', options: {} },
-        { id: 'gcp-europe-west1', driver: 'fake', location: 'Belgium', options: {} },
-      ],
-    }),
+    handlers,
     authenticate: createAuthenticator({ database, clock }),
     principalOf: (claims) => ('principalId' in claims ? claims.principalId : ''),
     logger,
@@ -88,6 +92,7 @@ export async function startApi(): Promise<ApiUnderTest> {
   })
   const app = fastify(restServerOptions)
   await app.register(errors, { logger, allowedMethods })
+  await app.register(openapi, { version: '0.0.0', served: new Set(Object.keys(handlers)) })
   await app.register(rest, { dispatch })
   const grpcServer = await startGrpc({ dispatch, listeners: [{ host: '127.0.0.1', port: 0 }] })
   const grpcClient = new GrpcClient(`127.0.0.1:${grpcServer.ports[0]}`, credentials.createInsecure())
@@ -116,6 +121,7 @@ export async function startApi(): Promise<ApiUnderTest> {
     newUser,
     rest: (token, method, url, body) => callRest(app, token, method, url, body),
     grpc: (token, rpc, request) => callGrpc(grpcClient, token, rpc, request),
+    listen: () => app.listen({ host: '127.0.0.1', port: 0 }),
     async newTenant(id) {
       await admin.query('insert into tenants (id, name) values ($1, $1)', [id])
       return newUser(id, 'owner')
