@@ -49,6 +49,7 @@ export interface ApiUnderTest {
   newUser(tenantId: string, accountRole: string): Promise<Principal>
   /** The REST API with its OpenAPI document on a port of its own, as a base URL. */
   listen(): Promise<string>
+  readonly grpcPort: number
   close(): Promise<void>
 }
 
@@ -121,6 +122,7 @@ export async function startApi(): Promise<ApiUnderTest> {
     newUser,
     rest: (token, method, url, body) => callRest(app, token, method, url, body),
     grpc: (token, rpc, request) => callGrpc(grpcClient, token, rpc, request),
+    grpcPort: grpcServer.ports[0] ?? 0,
     listen: () => app.listen({ host: '127.0.0.1', port: 0 }),
     async newTenant(id) {
       await admin.query('insert into tenants (id, name) values ($1, $1)', [id])
