@@ -20,8 +20,12 @@ export const errors = fp<ErrorsOptions>(
       reply.header('x-request-id', request.id)
       // Answers repeat what callers wrote: no browser may take one for something else than it says it is.
       reply.header('x-content-type-options', 'nosniff')
-      // Before Fastify reads a body, or misses one: nothing that is sent to nowhere is worth reading.
-      if (request.is404) return sendNoRoute(request, reply, allowedMethods)
+    })
+    // Before Fastify reads a body, or misses one: nothing that is sent to nowhere is worth reading. After whatever asks
+    // who calls: a listener that lets in some answers nobody else.
+    app.addHook('preParsing', (request, reply, payload, done) => {
+      if (request.is404) sendNoRoute(request, reply, allowedMethods)
+      else done(null, payload)
     })
     app.setErrorHandler(async (thrown, request, reply) => {
       const error = toAppError(coerceError(thrown))
