@@ -107,6 +107,8 @@ function reached(executor: Executor, proof: AnyProof | Authorized<'api_key', 'li
         eb
           .selectFrom('service_accounts')
           .select('service_accounts.id')
+          .where('service_accounts.tenant_id', '=', proof.target.tenantId)
+          .where('service_accounts.deleted_at', 'is', null)
           .where('scoped_namespace_id', 'in', [...limit.namespaceIds, '']),
       ),
     ]),

@@ -8,7 +8,7 @@ import { type RpcName, type RpcRequest, type RpcResponse, rpcNamed } from '#libs
 import { openSigningKey } from '#libs/keyring'
 import { createCertificateAuthority } from '#libs/pki'
 import { sealer } from '#libs/sealing'
-import { Database } from '#libs/store'
+import { Database, type DatabaseRole } from '#libs/store'
 import { createLogger, Registry } from '#libs/telemetry'
 import { apiKeyTokens } from '../../../apps/api/auth/api-key-tokens.ts'
 import { createAuthenticator } from '../../../apps/api/auth/authenticator.ts'
@@ -50,6 +50,8 @@ export interface ApiUnderTest {
   /** The REST API with its OpenAPI document on a port of its own, as a base URL. */
   listen(): Promise<string>
   readonly grpcPort: number
+  /** Connects one of the product's own database roles. */
+  roleUrl(role: DatabaseRole): string
   close(): Promise<void>
 }
 
@@ -122,6 +124,7 @@ export async function startApi(): Promise<ApiUnderTest> {
     newUser,
     rest: (token, method, url, body) => callRest(app, token, method, url, body),
     grpc: (token, rpc, request) => callGrpc(grpcClient, token, rpc, request),
+    roleUrl: (role) => testDatabase.roleUrl(role),
     grpcPort: grpcServer.ports[0] ?? 0,
     listen: () => app.listen({ host: '127.0.0.1', port: 0 }),
     async newTenant(id) {
