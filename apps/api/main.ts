@@ -12,6 +12,7 @@ import { buildApi } from './app.ts'
 import { apiKeyTokens } from './auth/api-key-tokens.ts'
 import { outboxMailer } from './mail/outbox-mailer.ts'
 import { smtpMailer } from './mail/smtp-mailer.ts'
+import { operatorMetrics } from './operator/operator-metrics.ts'
 import { buildOperator } from './operator/operator-server.ts'
 import { pageTokens } from './paging/page-tokens.ts'
 import { readApiSettings } from './settings.ts'
@@ -69,7 +70,9 @@ const api = await buildApi({
   // The first key of a tenant is signed while a connection of the sign-up pool is held: hence from the other pool.
   signup: { database: signupDatabase, apiKeyTokens: tokens, requestsPerMinute: settings.signupsPerMinute },
   identity,
+  badCredentialsPerSecond: settings.badCredentialsPerSecond,
 })
+operatorMetrics(registry, operatorDatabase, clock)
 const operator = await buildOperator({
   database: operatorDatabase,
   sealer: box,

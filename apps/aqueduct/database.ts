@@ -2,7 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeFileAtomic } from '#libs/processes'
+import { clusterUrl } from './postgres/cluster.ts'
 import { freePort } from './postgres/free-port.ts'
+
+/** The product's own, on the embedded server. */
+export const productDatabase = 'aqueduct'
 
 /** What the embedded server was made with; kept, since cells have its address and password in their configuration. */
 export interface EmbeddedDatabase {
@@ -12,8 +16,8 @@ export interface EmbeddedDatabase {
 
 /** Reads the file in the data folder, or makes it. A port that is set in the configuration wins over the kept one. */
 export async function embeddedDatabase(dataDirectory: string, wantedPort: number): Promise<EmbeddedDatabase> {
-  const file = join(dataDirectory, 'postgres.json')
-  const kept = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as EmbeddedDatabase) : undefined
+  const file = fileIn(dataDirectory)
+  const kept = keptDatabase(file)
   const database = {
     port: wantedPort !== 0 ? wantedPort : (kept?.port ?? (await freePort())),
     password: kept?.password ?? randomBytes(24).toString('base64url'),
@@ -22,6 +26,20 @@ export async function embeddedDatabase(dataDirectory: string, wantedPort: number
     await writeFileAtomic(file, `${JSON.stringify(database)}\n`, { mode: 0o600, durable: true })
   }
   return database
+}
+
+/** The owner's URL of the product's database, as it was last started; undefined when there is none in the data folder. */
+export function embeddedDatabaseUrl(dataDirectory: string): string | undefined {
+  const kept = keptDatabase(fileIn(dataDirectory))
+  return kept === undefined ? undefined : clusterUrl(kept, productDatabase)
+}
+
+function fileIn(dataDirectory: string): string {
+  return join(dataDirectory, 'postgres.json')
+}
+
+function keptDatabase(file: string): EmbeddedDatabase | undefined {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as EmbeddedDatabase) : undefined
 }
 
 /** The same server and database without who connects: no secret, and every role adds itself. */

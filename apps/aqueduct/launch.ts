@@ -5,9 +5,10 @@ import type { Environment } from '#libs/config'
 import { allGone, findByEnvironment, identify, signalProcess, writeFileAtomic, writePidFile } from '#libs/processes'
 import { migrate } from '#libs/store'
 import { type Addresses, addressesOf, choosePorts, type Ports, portVariables } from './addresses.ts'
-import type { Bootstrap, Credentials } from './bootstrap.ts'
+import type { Bootstrap } from './bootstrap.ts'
+import type { Credentials } from './credentials.ts'
 import { launcherPidFile, takeDataFolder } from './data-folder.ts'
-import { anonymous, embeddedDatabase } from './database.ts'
+import { anonymous, embeddedDatabase, productDatabase } from './database.ts'
 import { loadMasterKey } from './master-key.ts'
 import { killNodes, stopNodeAgents } from './node-agents.ts'
 import { ensureDatabase } from './postgres/ensure-database.ts'
@@ -37,6 +38,8 @@ export interface Running {
   readonly dataDirectory: string
   readonly addresses: Addresses
   readonly credentials: Credentials
+  /** Why the operator's files do not open the operator API, and what to do; undefined: they do. */
+  readonly operatorProblem: string | undefined
   /** Ends everything in order. */
   stop(): Promise<void>
 }
@@ -116,9 +119,10 @@ export class Launch {
       resolveToolchain({ cacheDirectory, environment, progress: this.#options.progress, signal }),
     )
     const adminUrl = await this.#step('database', () => this.#database(directory))
-    const credentials = await this.#step('schema and first keys', async () => {
+    const { credentials, operatorProblem } = await this.#step('schema and first keys', async () => {
       await migrate({ adminUrl, masterKey: masterKey.key })
-      return await bootstrap({ dataDirectory: directory, adminUrl, masterKey: masterKey.key })
+      const { firstOperator } = settings
+      return await bootstrap({ dataDirectory: directory, adminUrl, masterKey: masterKey.key, firstOperator })
     })
     this.#stages.push({
       name: 'the nodes',
@@ -149,7 +153,7 @@ export class Launch {
     }
     const addresses = addressesOf(ports)
     await this.#publish(directory, addresses, credentials)
-    return { dataDirectory: directory, addresses, credentials, stop: () => this.stop() }
+    return { dataDirectory: directory, addresses, credentials, operatorProblem, stop: () => this.stop() }
   }
 
   /** Runs one step and says how long it took. */
@@ -180,7 +184,7 @@ export class Launch {
       screen,
     )
     this.#stages.push({ name: 'Postgres', stop: () => postgres.stop(), kill: () => postgres.kill() })
-    return await ensureDatabase(await postgres.start(), 'aqueduct')
+    return await ensureDatabase(await postgres.start(), productDatabase)
   }
 
   async #part(dataDirectory: string, spec: PartSpec): Promise<void> {

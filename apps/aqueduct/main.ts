@@ -5,6 +5,7 @@ import { bootstrap } from './bootstrap.ts'
 import type { Running } from './launch.ts'
 import { LiveScreen } from './quickstart/live-screen.ts'
 import { quickstart } from './quickstart/quickstart.ts'
+import { recoverOperator } from './recover-operator.ts'
 import { reset } from './reset.ts'
 import { projectDirectory, readLauncherSettings } from './settings.ts'
 import { start } from './start.ts'
@@ -12,7 +13,7 @@ import { summary } from './summary.ts'
 import { terminalProgress } from './toolchain/progress.ts'
 
 const screen = new LiveScreen(process.stderr)
-const usage = 'usage: node apps/aqueduct/main.ts start | quickstart [--exit] | reset [--yes]'
+const usage = 'usage: node apps/aqueduct/main.ts start | quickstart [--exit] | reset [--yes] | recover-operator <name>'
 
 /** In the order in which they start: nodes ask the edge, the provisioner asks nodes, and callers come last. */
 const parts = ['edge', 'provisioner', 'api'].map((name) => ({
@@ -25,6 +26,12 @@ async function main(command: string | undefined, args: readonly string[]): Promi
   const settings = readLauncherSettings(process.env)
   const { dataDirectory, cacheDirectory } = settings
   if (command === 'reset') return (await reset(dataDirectory, args.includes('--yes'), screen)) ? 0 : 1
+  if (command === 'recover-operator') {
+    const [name, ...more] = args
+    if (name === undefined || more.length > 0) throw new Error('usage: npm run operator:recover -- <name>')
+    await recoverOperator(settings, name, screen)
+    return 0
+  }
   const exit = args.includes('--exit')
   const unknown = args.filter((arg) => !(command === 'quickstart' && arg === '--exit'))
   if ((command !== 'start' && command !== 'quickstart') || unknown.length > 0) throw new Error(usage)

@@ -49,6 +49,12 @@ function knobs(environment: Environment) {
     ),
     provisionerPort: setting('AQUEDUCT_PROVISIONER_PORT', '7096', port, 'health and metrics of the provisioner'),
     edgeHealthPort: setting('AQUEDUCT_EDGE_HEALTH_PORT', '7097', port, 'health and metrics of the edge'),
+    firstOperator: setting(
+      'AQUEDUCT_FIRST_OPERATOR',
+      'first',
+      operatorName,
+      'name of the operator that the first start makes; later starts do not read it',
+    ),
     databaseUrl: setting(
       'DATABASE_URL',
       '',
@@ -86,6 +92,12 @@ function resolvePath(value: string): string {
 function regionList(value: string): string {
   regions(value)
   return value
+}
+
+/** @throws Error for what no operator can be named. */
+export function operatorName(value: string): string {
+  if (/^[a-z0-9][a-z0-9._-]{0,62}$/.test(value)) return value
+  throw new Error('must be lower case letters, digits, dots, hyphens and underscores, 63 at most')
 }
 
 function databaseUrl(value: string): string {

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Running } from './launch.ts'
 
 /** What a person wants to know once everything is up. */
-export function summary({ addresses, credentials, dataDirectory }: Running): string {
+export function summary({ addresses, credentials, dataDirectory, operatorProblem }: Running): string {
   return `
 Aqueduct is ready.
 
@@ -14,5 +14,5 @@ Aqueduct is ready.
   operator        ${credentials.operatorCertificateFile}
                   ${credentials.operatorKeyFile}
   logs            ${join(dataDirectory, 'log')}
-  addresses       ${join(dataDirectory, 'addresses.json')}`
+  addresses       ${join(dataDirectory, 'addresses.json')}${operatorProblem === undefined ? '' : `\n\n  ! ${operatorProblem}`}`
 }

@@ -1,6 +1,7 @@
 import { isNamespaceIdOf } from '#libs/domain/users'
 import type { Limit } from './authorized.ts'
 import type { Access, Claims, NamespacePermission } from './claims.ts'
+import { customReach } from './custom-reach.ts'
 import { namespacePermissionOf, permissionIncludes } from './namespace-permission.ts'
 import { type Who, whoMay } from './policy.ts'
 
@@ -21,6 +22,7 @@ export interface AnyTarget {
   readonly roleId?: string
   readonly endpointId?: string
   readonly ruleId?: string
+  readonly sinkName?: string
   readonly operatorName?: string
 }
 
@@ -36,19 +38,43 @@ export function decide(claims: Claims, resource: string, action: string, target:
     case 'anonymous':
       return undefined
     case 'operator':
-      return row.includes(`operator_${claims.role}`) ? all : undefined
+      if (row.includes(`operator_${claims.role}`)) return all
+      return row.includes('self') && target.operatorName === claims.name ? all : undefined
     case 'system':
       return row.includes('system') ? all : undefined
     case 'user':
     case 'service_account': {
       if (target.tenantId !== claims.tenantId) return undefined
       if (target.namespaceId !== undefined && !isNamespaceIdOf(target.namespaceId, claims.tenantId)) return undefined
-      return widest(row.map((who) => reach(who, claims, action, target)))
+      return reachOfPrincipal(row, claims, resource, action, target)
     }
   }
 }
 
-function reach(who: Who, claims: Access & { principalId: string }, action: string, target: AnyTarget) {
+function reachOfPrincipal(
+  row: readonly Who[],
+  claims: Access & { readonly principalId: string },
+  resource: string,
+  action: string,
+  target: AnyTarget,
+): Limit | undefined {
+  let reached: Limit | undefined
+  for (const who of row) {
+    reached = wider(reached, reach(who, claims, action, target))
+    if (reached === all) return all
+  }
+  if (claims.customPermissions.length === 0) return reached
+  // Whoever may change principals by a custom role stops where admins stop.
+  const whole = row.includes('admin_below_owner') ? notAccountOwners : all
+  return customReach(claims, resource, action, target, whole).reduce(wider, reached)
+}
+
+function reach(
+  who: Who,
+  claims: Access & { readonly principalId: string },
+  action: string,
+  target: AnyTarget,
+): Limit | undefined {
   switch (who) {
     case 'operator_viewer':
     case 'operator_support':
@@ -94,12 +120,11 @@ function reachOfNamespaces(
   return { kind: 'only', namespaceIds: new Set(granted) }
 }
 
-function widest(limits: readonly (Limit | undefined)[]): Limit | undefined {
-  if (limits.includes(all)) return all
-  if (limits.includes(notAccountOwners)) return notAccountOwners
-  const some = limits.filter((limit) => limit?.kind === 'only')
-  if (some.length === 0) return undefined
-  const ownerId = some.find((limit) => limit.ownerId !== undefined)?.ownerId
-  const namespaceIds = new Set(some.flatMap((limit) => [...limit.namespaceIds]))
+function wider(a: Limit | undefined, b: Limit | undefined): Limit | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  if (a.kind === 'all' || b.kind === 'all') return all
+  if (a.kind === 'not_account_owners' || b.kind === 'not_account_owners') return notAccountOwners
+  const ownerId = a.ownerId ?? b.ownerId
+  const namespaceIds = new Set([...a.namespaceIds, ...b.namespaceIds])
   return ownerId === undefined ? { kind: 'only', namespaceIds } : { kind: 'only', ownerId, namespaceIds }
 }

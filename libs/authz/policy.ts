@@ -9,7 +9,8 @@ import type { NamespacePermission, OperatorRole, PrincipalRole } from './claims.
  * - `namespace_*`: who holds at least that permission on the target's namespace; where the target names none, the
  *   proof is limited to rows of the namespaces where the caller holds it
  * - `operator_*`: an operator of that role
- * - `self`: the target is the caller; where the target does not say whose it is, the proof is limited to the caller's own
+ * - `self`: the target is the caller, a principal or an operator; where a principal's target does not say whose it is, the
+ *   proof is limited to the caller's own
  */
 export type Who =
   | PrincipalRole
@@ -20,7 +21,8 @@ export type Who =
   | 'system'
   | 'anonymous'
 
-const admins = ['owner', 'admin'] as const
+const owners = ['owner'] as const
+const admins = [...owners, 'admin'] as const
 const readers = [...admins, 'developer', 'finance_admin', 'read'] as const
 const anyMember = [...readers, 'metrics_read', 'none'] as const
 
@@ -43,15 +45,22 @@ export const policy = {
     create_user: admins,
     create_service_account: admins,
     create_user_group: admins,
-    create_custom_role: admins,
+    /** Who makes and hands out roles decides who may do what: the owners' affair, as in the public product. */
+    create_custom_role: owners,
+    /** Asked besides, by whatever changes which custom roles a principal holds. */
+    assign_custom_role: owners,
     /** Besides, `namespace.host_nexus_endpoint` of the target. */
     create_nexus_endpoint: [...admins, 'developer'],
     create_connectivity_rule: admins,
-    /** Users and groups from the tenant's identity provider, over SCIM. */
-    provision_identities: admins,
+    /** Users and groups from the tenant's identity provider, over SCIM; by an admin's key, no owners. */
+    provision_identities: ['owner', 'admin_below_owner'],
     read_usage: [...admins, 'finance_admin'],
-    /** Asked besides, by whatever gives a principal the role `owner`. */
-    grant_owner: ['owner'],
+    create_billing_report: [...admins, 'finance_admin'],
+    read_billing_report: [...admins, 'finance_admin'],
+    create_audit_log_sink: admins,
+    validate_audit_log_sink: admins,
+    /** Asked besides, by whatever gives a principal the role `owner`. No custom role gives it. */
+    grant_owner: owners,
   },
   identity: { read: anyMember },
   region: { list: [...anyMember, ...operators], read: [...anyMember, ...operators] },
@@ -61,7 +70,24 @@ export const policy = {
     update: [...admins, 'namespace_admin', 'system'],
     delete: [...admins, 'namespace_admin', 'system'],
     update_tags: admins,
+    rename_search_attribute: [...admins, 'namespace_admin'],
+    read_capacity: [...admins, 'namespace_read'],
+    read_user_assignments: [...admins, 'namespace_read'],
+    read_service_account_assignments: [...admins, 'namespace_read'],
+    read_user_group_assignments: [...admins, 'namespace_read'],
     grant_access: [...admins, 'namespace_admin'],
+    grant_user_access: [...admins, 'namespace_admin'],
+    grant_service_account_access: [...admins, 'namespace_admin'],
+    grant_user_group_access: [...admins, 'namespace_admin'],
+    add_region: [...admins, 'namespace_admin'],
+    delete_region: [...admins, 'namespace_admin'],
+    fail_over: [...admins, 'namespace_admin'],
+    create_export_sink: [...admins, 'namespace_admin'],
+    list_export_sinks: [...admins, 'namespace_read'],
+    read_export_sink: [...admins, 'namespace_read'],
+    update_export_sink: [...admins, 'namespace_admin'],
+    delete_export_sink: [...admins, 'namespace_admin'],
+    validate_export_sink: [...admins, 'namespace_admin'],
     create_service_account: [...admins, 'namespace_admin'],
     /** Be the target of a Nexus endpoint. */
     host_nexus_endpoint: [...admins, 'namespace_admin'],
@@ -69,15 +95,18 @@ export const policy = {
   user_group: {
     list: readers,
     read: readers,
-    /** Its access and its members. */
+    read_members: readers,
+    /** Its name and its access. */
     update: ['owner', 'admin_below_owner'],
+    add_member: ['owner', 'admin_below_owner'],
+    remove_member: ['owner', 'admin_below_owner'],
     delete: ['owner', 'admin_below_owner'],
   },
   custom_role: {
     list: readers,
     read: readers,
-    update: admins,
-    delete: admins,
+    update: owners,
+    delete: owners,
   },
   nexus_endpoint: {
     list: readers,
@@ -93,6 +122,12 @@ export const policy = {
   },
   audit_log: {
     list: admins,
+  },
+  audit_log_sink: {
+    list: admins,
+    read: admins,
+    update: admins,
+    delete: admins,
   },
   user: {
     list: readers,
@@ -132,6 +167,8 @@ export const policy = {
   invitation: {
     /** The one-time token in the request is the credential, and the store checks it. */
     accept: ['anonymous'],
+    /** Mail those of users that no mail server took yet. */
+    send: ['system'],
   },
   tenant: {
     list: [...operators, 'system'],
@@ -166,9 +203,11 @@ export const policy = {
     list: operators,
     read: operators,
     create: operatorAdmins,
-    /** Role, certificates, revocation. */
+    /** Role, revocation of certificates. */
     update: operatorAdmins,
     delete: operatorAdmins,
+    /** Renew its own with the present one, whatever its role; an admin issues everybody's. */
+    create_certificate: [...operatorAdmins, 'self'],
   },
   /** What operators and strangers did, and every tenant's log. */
   fleet_audit_log: {

@@ -1,6 +1,11 @@
 export { apiKeyAudience, apiKeyIssuer } from './api-key-issuer.ts'
 export { type OpenAuthority, openAuthority } from './authorities.ts'
-export { issueOperatorCertificate } from './operator-certificate.ts'
+export {
+  bootstrapOperator,
+  issueOperatorCertificate,
+  type OperatorCertificate,
+  recoverAdmin,
+} from './operator-certificate.ts'
 export { probeIssuer } from './probe.ts'
 export { issueServingCertificate, type ServingCertificate } from './serving-certificate.ts'
 export { type OpenSigningKey, openSigningKey, readJwks } from './signing-keys.ts'

@@ -1,35 +1,86 @@
 import { newId } from '#libs/base'
-import { issueCertificate } from '#libs/pki'
+import { describeCertificate, type IssuedCertificate, issueCertificate, issueFromCsr } from '#libs/pki'
 import type { Sealer } from '#libs/sealing'
-import type { Executor } from '#libs/store'
-import { recordCertificate } from '#libs/store/certificates'
+import type { Executor, Trx } from '#libs/store'
+import { type CertificateRow, recordCertificate } from '#libs/store/certificates'
+import { createFirstOperator, recoverOperator } from '#libs/store/operators'
 import { openAuthority } from './authorities.ts'
 
-/** Days. */
-const validityDays = 365
+/** Days that a certificate is good which an operator did not ask for over the API: of the first operator, and after a recovery. */
+const ownValidityDays = 365
 
-/** A client certificate that makes its holder the operator of that name. The key is returned, and kept nowhere. */
+export interface OperatorCertificateRequest {
+  /** Of an operator that is there. */
+  readonly name: string
+  readonly validityDays: number
+  /** PEM; only its key is taken. Without one, a key is made here. */
+  readonly csrPem?: string
+  /** The operator's name, or the part of the product. */
+  readonly issuedBy: string
+  readonly now?: Date
+}
+
+/** What its holder gets: the only place where a key that was made here exists. */
+export interface OperatorCertificate {
+  readonly row: CertificateRow
+  readonly certificatePem: string
+  readonly keyPem?: string
+}
+
+/**
+ * A client certificate that makes its holder the operator of that name. It says nothing of a role: that stands in the
+ * operator's row.
+ * @throws AppError `invalid` on `csr` or `validityDays`.
+ */
 export async function issueOperatorCertificate(
   executor: Executor,
   sealer: Sealer,
-  name: string,
-  issuedBy: string,
-): Promise<{ readonly certificatePem: string; readonly keyPem: string }> {
+  { name, validityDays, csrPem, issuedBy, now = new Date() }: OperatorCertificateRequest,
+): Promise<OperatorCertificate> {
   const issuer = await openAuthority(executor, sealer, { purpose: 'operator' })
-  const issued = await issueCertificate({
+  const profile = {
     issuer,
     subject: { commonName: name },
     usage: 'client',
     uris: [`aqueduct://operators/${name}`],
     validityDays,
-  })
-  await recordCertificate(executor, {
+    now,
+  } as const
+  const issued: IssuedCertificate & { readonly keyPem?: string } =
+    csrPem === undefined ? await issueCertificate(profile) : await issueFromCsr({ ...profile, csrPem })
+  const row = await recordCertificate(executor, {
     id: newId('cert'),
     authorityId: issuer.id,
     purpose: 'operator',
-    commonName: name,
+    operatorName: name,
+    commonName: describeCertificate(issued.certificatePem).commonName,
     issued,
     issuedBy,
   })
-  return issued
+  const { certificatePem, keyPem } = issued
+  return { row, certificatePem, ...(keyPem === undefined ? {} : { keyPem }) }
+}
+
+/**
+ * The one-time way in: the first operator, an admin, and its certificate. It ends itself: once there was an operator, it
+ * answers undefined for ever. Hand the key out before the transaction commits, or nobody has it.
+ */
+export async function bootstrapOperator(
+  trx: Trx,
+  sealer: Sealer,
+  name: string,
+): Promise<OperatorCertificate | undefined> {
+  const operator = await createFirstOperator(trx, name)
+  if (operator === undefined) return undefined
+  return issueOperatorCertificate(trx, sealer, { name, validityDays: ownValidityDays, issuedBy: operator.created_by })
+}
+
+/**
+ * The way back in when no admin has a certificate any more: makes the operator an admin, and issues it one. Whoever can
+ * call it has the database and the master key, and could do it by hand.
+ * @throws AppError `precondition` for a name that was deleted.
+ */
+export async function recoverAdmin(trx: Trx, sealer: Sealer, name: string): Promise<OperatorCertificate> {
+  await recoverOperator(trx, name)
+  return issueOperatorCertificate(trx, sealer, { name, validityDays: ownValidityDays, issuedBy: 'recovery' })
 }

@@ -1,12 +1,16 @@
 import type { Generated } from 'kysely'
 import type { ApiKeysTable } from './api-keys/table.ts'
+import type { AuditChainsTable, AuditEntriesTable } from './audit/table.ts'
 import type { CellsTable } from './cells/table.ts'
 import type { CertificateAuthoritiesTable, CertificatesTable } from './certificates/table.ts'
+import type { ConnectivityRulesTable } from './connectivity-rules/table.ts'
 import type { CustomRolesTable, PrincipalCustomRolesTable } from './custom-roles/table.ts'
 import type { InvitationsTable } from './invitations/table.ts'
 import type { NamespaceGrantsTable, NamespacesTable } from './namespaces/table.ts'
 import type { NodesTable } from './nodes/table.ts'
 import type { OperationsTable } from './operations/table.ts'
+import type { OperatorsTable } from './operators/table.ts'
+import type { RequestBucketsTable } from './request-leases/table.ts'
 import type { ServiceAccountsTable } from './service-accounts/table.ts'
 import type { SigningKeysTable } from './signing-keys/table.ts'
 import type { TenantsTable } from './tenants/table.ts'
@@ -17,16 +21,21 @@ import type { WaitlistEntriesTable } from './waitlist/table.ts'
 /** Every table, for Kysely. The golden `schema.sql` shows what the migrations make of them. */
 export interface Schema {
   readonly api_keys: ApiKeysTable
+  readonly audit_chains: AuditChainsTable
+  readonly audit_entries: AuditEntriesTable
   readonly cells: CellsTable
   readonly certificate_authorities: CertificateAuthoritiesTable
   readonly certificates: CertificatesTable
+  readonly connectivity_rules: ConnectivityRulesTable
   readonly custom_roles: CustomRolesTable
   readonly invitations: InvitationsTable
   readonly namespace_grants: NamespaceGrantsTable
   readonly namespaces: NamespacesTable
   readonly nodes: NodesTable
   readonly operations: OperationsTable
+  readonly operators: OperatorsTable
   readonly principal_custom_roles: PrincipalCustomRolesTable
+  readonly request_buckets: RequestBucketsTable
   readonly schema_migrations: {
     readonly name: string
     readonly breaking: boolean

@@ -4,8 +4,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { OperatorClaims } from '#libs/authz'
 import { AppError } from '#libs/base'
 import { type CertificateDescription, describeCertificate } from '#libs/pki'
-import type { Database } from '#libs/store'
-import { findLiveOperatorCertificate } from '#libs/store/certificates'
+import type { Database, Executor } from '#libs/store'
+import { findLiveOperator } from '#libs/store/operators'
 
 const operatorUri = /^aqueduct:\/\/operators\/([a-z0-9][a-z0-9._-]{0,62})$/
 /** They tell nothing, and have to answer while the database does not. */
@@ -20,7 +20,8 @@ const seen = new WeakMap<FastifyRequest, Seen>()
 
 /**
  * Finds out who calls, at each request: a connection may live longer than its certificate is good. The handshake has
- * checked the chain; the rows say whether the leaf is one that we issued to an operator and did not revoke.
+ * checked the chain; the rows say whether the leaf is one that we issued to an operator and did not revoke, and what the
+ * operator may do now.
  */
 export function authenticateOperators(app: FastifyInstance<Server>, database: Database): void {
   app.addHook('onRequest', async (request) => {
@@ -34,11 +35,7 @@ export function authenticateOperators(app: FastifyInstance<Server>, database: Da
     if (name === undefined || more.length > 0) {
       throw refused('the client certificate names no operator (URI aqueduct://operators/<name>)')
     }
-    if ((await findLiveOperatorCertificate(database.all, fingerprint)) === undefined) {
-      throw refused('the client certificate is not known here, or was revoked')
-    }
-    const credential = { kind: 'certificate', fingerprint } as const
-    seen.set(request, { fingerprint, claims: { kind: 'operator', name, role: 'admin', credential } })
+    seen.set(request, { fingerprint, claims: await readClaims(database.all, name, fingerprint) })
   })
 }
 
@@ -47,6 +44,22 @@ export function claimsOf(request: FastifyRequest): OperatorClaims {
   const claims = seen.get(request)?.claims
   if (claims === undefined) throw new Error('the request was not authenticated')
   return claims
+}
+
+/**
+ * The caller's claims as the rows have them by now: for a decision under a lock, which others may have held since the
+ * request came in.
+ * @throws AppError `unauthenticated` for who is nobody any more.
+ */
+export function claimsAnew(request: FastifyRequest, executor: Executor): Promise<OperatorClaims> {
+  const { name, credential } = claimsOf(request)
+  return readClaims(executor, name, credential.fingerprint)
+}
+
+async function readClaims(executor: Executor, name: string, fingerprint: string): Promise<OperatorClaims> {
+  const operator = await findLiveOperator(executor, fingerprint)
+  if (operator?.name !== name) throw refused('the client certificate is not known here, or was revoked')
+  return { kind: 'operator', name, role: operator.role, credential: { kind: 'certificate', fingerprint } }
 }
 
 /** For the log: what is known of the caller, known or not. */

@@ -1,31 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import { authorize } from '#libs/authz'
-import { type CertificateRow, getCertificate, listCertificates, revokeCertificate } from '#libs/store/certificates'
+import { getCertificate, listCertificates, revokeCertificate } from '#libs/store/certificates'
+import { revokeOperatorCertificate } from '#libs/store/operators'
+import { note } from './audit-log.ts'
 import { claimsOf } from './authenticate-operators.ts'
+import { certificateOf, certificateSchema } from './certificate-answer.ts'
+import { changeOperators } from './change-operators.ts'
 import type { OperatorContext } from './operator-context.ts'
 import { type PageQuery, pageParameters, readPage } from './paging.ts'
-import { answer, type ById, idParameter, listOf, noBody, oneOf, request, route, string, time } from './schemas.ts'
+import { type ById, idParameter, listOf, noBody, request, route, string } from './schemas.ts'
 
 const tag = 'Certificates'
-const certificateSchema = answer(
-  {
-    id: string,
-    purpose: oneOf('tenant_client', 'operator'),
-    tenantId: string,
-    commonName: string,
-    serialNumber: string,
-    fingerprint: string,
-    certificate: { ...string, description: 'PEM.' },
-    notBefore: time,
-    notAfter: time,
-    issuedBy: string,
-    createdAt: time,
-    revokedAt: time,
-    revokedBy: string,
-  },
-  ['tenantId', 'revokedAt', 'revokedBy'],
-)
-
 export function certificateRoutes(app: FastifyInstance, { database, pages }: OperatorContext): void {
   const params = idParameter
 
@@ -69,25 +54,13 @@ export function certificateRoutes(app: FastifyInstance, { database, pages }: Ope
     },
     async (call) => {
       const proof = authorize(claimsOf(call), 'certificate', 'delete', { certificateId: call.params.id })
-      return certificateOf(await revokeCertificate(database.all, proof))
+      const { operator_name: operatorName } = await getCertificate(database.all, proof)
+      if (operatorName === null) return certificateOf(await revokeCertificate(database.all, proof))
+      note(call, { operatorName })
+      return changeOperators(database, call, async (trx, claims) => {
+        const ofOperator = authorize(claims, 'operator', 'update', { operatorName })
+        return certificateOf(await revokeOperatorCertificate(trx, ofOperator, call.params.id))
+      })
     },
   )
-}
-
-function certificateOf(row: CertificateRow) {
-  return {
-    id: row.id,
-    purpose: row.purpose,
-    ...(row.tenant_id === null ? {} : { tenantId: row.tenant_id }),
-    commonName: row.common_name,
-    serialNumber: row.serial_number,
-    fingerprint: row.fingerprint,
-    certificate: row.certificate_pem,
-    notBefore: row.not_before.toISOString(),
-    notAfter: row.not_after.toISOString(),
-    issuedBy: row.issued_by,
-    createdAt: row.created_at.toISOString(),
-    ...(row.revoked_at === null ? {} : { revokedAt: row.revoked_at.toISOString() }),
-    ...(row.revoked_by === null ? {} : { revokedBy: row.revoked_by }),
-  }
 }

@@ -12,8 +12,11 @@ import { authenticateOperators } from './authenticate-operators.ts'
 import { certificateRoutes } from './certificates.ts'
 import { fleetRoutes } from './fleet.ts'
 import { operationRoutes } from './operations.ts'
+import { operatorCertificateRoutes } from './operator-certificates.ts'
 import type { OperatorContext } from './operator-context.ts'
 import { operatorDocument } from './operator-document.ts'
+import { operatorRoutes } from './operators.ts'
+import { tenantLimitRoutes } from './tenant-limits.ts'
 import { tenantRoutes } from './tenants.ts'
 import { waitlistRoutes } from './waitlist.ts'
 
@@ -67,7 +70,10 @@ export async function buildOperator(deps: OperatorDeps): Promise<FastifyInstance
       async (routes) => {
         waitlistRoutes(routes, context)
         tenantRoutes(routes, context)
+        tenantLimitRoutes(routes, context)
         certificateRoutes(routes, context)
+        operatorRoutes(routes, context)
+        operatorCertificateRoutes(routes, context)
         fleetRoutes(routes, context)
         operationRoutes(routes, context)
         routes.get('/openapi.json', { schema: { hide: true } }, async () => operatorDocument(app.swagger()))

@@ -4,6 +4,7 @@ type Properties = Readonly<Record<string, Schema>>
 
 export const string = { type: 'string' } as const
 export const integer = { type: 'integer' } as const
+export const boolean = { type: 'boolean' } as const
 export const time = { type: 'string', format: 'date-time' } as const
 export const oneOf = (...values: readonly string[]) => ({ type: 'string', enum: values }) as const
 

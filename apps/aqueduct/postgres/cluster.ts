@@ -57,6 +57,14 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   return await start(options, binaries, account)
 }
 
+/** The superuser's URL of a database of a cluster. Carries the password: not for logs. */
+export function clusterUrl(
+  { port, password }: { readonly port: number; readonly password: string },
+  database: string,
+): string {
+  return `postgres://${superuser}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`
+}
+
 /** Makes the data directory beside its place and moves it there, so that a half-made one is never taken for a whole. */
 async function initialise(options: ClusterOptions, binaries: PostgresBinaries, account: ServerAccount): Promise<void> {
   const data = join(options.directory, 'data')
@@ -185,7 +193,7 @@ async function start(options: ClusterOptions, binaries: PostgresBinaries, accoun
   return {
     pid,
     port: options.port,
-    adminUrl: `postgres://${superuser}:${encodeURIComponent(options.password)}@127.0.0.1:${options.port}/postgres`,
+    adminUrl: clusterUrl(options, 'postgres'),
     exited,
     stop: async () => {
       if (ended !== undefined) return

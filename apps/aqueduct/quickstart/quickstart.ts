@@ -30,6 +30,7 @@ export interface QuickstartOptions {
  */
 export async function quickstart(options: QuickstartOptions, running: Running, signal: AbortSignal): Promise<number> {
   const { screen, environment, cacheDirectory, progress, exit } = options
+  if (running.operatorProblem !== undefined) throw new Error(running.operatorProblem)
   const shown = pathsIn(projectDirectory)
   const world: World = {
     running,

@@ -70,6 +70,8 @@ export interface NewCertificate {
   readonly tenantId?: string
   readonly namespaceId?: string
   readonly nodeId?: string
+  /** Whom a certificate of the purpose `operator` is for: without it, it is nobody's. */
+  readonly operatorName?: string
   readonly commonName: string
   readonly issued: IssuedCertificate
   /** Only of those that we serve with ourselves. */
@@ -89,6 +91,7 @@ export async function recordCertificate(executor: Executor, certificate: NewCert
       tenant_id: certificate.tenantId ?? null,
       namespace_id: certificate.namespaceId ?? null,
       node_id: certificate.nodeId ?? null,
+      operator_name: certificate.operatorName ?? null,
       common_name: certificate.commonName,
       serial_number: issued.serialNumber,
       fingerprint: issued.fingerprintSha256,
@@ -143,7 +146,11 @@ export async function getCertificate(
   return row
 }
 
-/** Edges refuse the leaf within seconds. Saying it twice changes nothing. @throws AppError `not_found` */
+/**
+ * A tenant's; operators' are `revokeOperatorCertificate`'s. Edges refuse the leaf within seconds. Saying it twice changes
+ * nothing.
+ * @throws AppError `not_found`
+ */
 export async function revokeCertificate(
   executor: Executor,
   proof: Authorized<'certificate', 'delete'>,
@@ -152,26 +159,14 @@ export async function revokeCertificate(
     .updateTable('certificates')
     .set({ revoked_at: new Date(), revoked_by: proof.actor.id })
     .where('id', '=', proof.target.certificateId)
-    .where('purpose', 'in', ['tenant_client', 'operator'])
+    .where('purpose', '=', 'tenant_client')
     .where('revoked_at', 'is', null)
     .returningAll()
     .executeTakeFirst()
-  return row ?? getCertificate(executor, proof)
-}
-
-/** The operator's leaf, if we issued it and it is not revoked: asked at every call of an operator. */
-export async function findLiveOperatorCertificate(
-  executor: Executor,
-  fingerprint: string,
-): Promise<CertificateRow | undefined> {
-  return executor
-    .selectFrom('certificates')
-    .selectAll()
-    .where('fingerprint', '=', fingerprint)
-    .where('purpose', '=', 'operator')
-    .where('revoked_at', 'is', null)
-    .where('not_after', '>', sql<Date>`now()`)
-    .executeTakeFirst()
+  if (row !== undefined) return row
+  const present = await getCertificate(executor, proof)
+  if (present.purpose !== 'tenant_client') throw notFound('certificate', present.id)
+  return present
 }
 
 /** The newest certificate that we serve with: a namespace's at the edge, or a node's. */

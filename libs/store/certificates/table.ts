@@ -19,6 +19,7 @@ export interface CertificatesTable {
   tenant_id: string | null
   namespace_id: string | null
   node_id: string | null
+  operator_name: string | null
   common_name: string
   serial_number: string
   fingerprint: string

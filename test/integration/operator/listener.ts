@@ -5,6 +5,7 @@ import { Writable } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import fastify, { type FastifyInstance } from 'fastify'
 import { pino } from 'pino'
+import type { OperatorRole } from '#libs/authz'
 import { newId, systemClock } from '#libs/base'
 import { openAuthority, openSigningKey } from '#libs/keyring'
 import { type CertificateAuthority, issueCertificate } from '#libs/pki'
@@ -136,13 +137,16 @@ export class Listeners {
     return this.#testDatabase?.adminUrl ?? ''
   }
 
-  /** An identity of the operator CA. `uris` and `record` make it a strange one. */
+  /** An identity of the operator CA, of an operator that is made if need be. `uris`, `record` and `from` make it a strange one. */
   async operator(
     name: string,
     {
       uris = [`aqueduct://operators/${name}`],
       record = true,
+      role = 'admin' as OperatorRole,
       issuer = undefined as CertificateAuthority | undefined,
+      /** When its one day begins. */
+      from = new Date(),
     } = {},
   ): Promise<Identity & { readonly id: string }> {
     const authority = await openAuthority(this.database.all, this.sealer, { purpose: 'operator' })
@@ -152,13 +156,20 @@ export class Listeners {
       usage: 'client',
       uris,
       validityDays: 1,
+      now: from,
     })
     const id = newId('cert')
     if (record) {
+      await this.database.all
+        .insertInto('operators')
+        .values({ name, role, created_by: 'test', updated_by: null, updated_at: null, deleted_at: null })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute()
       await recordCertificate(this.database.all, {
         id,
         authorityId: authority.id,
         purpose: 'operator',
+        operatorName: name,
         commonName: name,
         issued: made,
         issuedBy: 'test',
