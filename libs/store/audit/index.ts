@@ -1,0 +1,6 @@
+export * from './append.ts'
+export * from './entry.ts'
+export * from './entry-hash.ts'
+export * from './list.ts'
+export * from './prune.ts'
+export * from './verify.ts'
