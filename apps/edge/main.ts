@@ -52,6 +52,7 @@ const discovery = buildDiscovery({
         tokens,
         domain: settings.domain,
         edgePort: nodePorts.edge,
+        edgePrivatePort: nodePorts.edgePrivate,
         frontendPort: nodePorts.frontend,
       },
       cellId,

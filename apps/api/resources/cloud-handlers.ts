@@ -5,6 +5,7 @@ import type { ApiKeyTokens } from '../auth/api-key-tokens.ts'
 import type { PageTokens } from '../paging/page-tokens.ts'
 import { accountHandlers } from './account/handlers.ts'
 import { apiKeyHandlers } from './api-keys/handlers.ts'
+import { connectivityRuleHandlers } from './connectivity-rules/handlers.ts'
 import { guarded } from './guarded.ts'
 import { identityHandlers } from './identity/handlers.ts'
 import { namespaceHandlers } from './namespaces/handlers.ts'
@@ -31,6 +32,7 @@ export function createCloudHandlers(deps: CloudHandlersDeps): ApiHandlers {
   return guarded({
     ...accountHandlers(deps),
     ...apiKeyHandlers(deps),
+    ...connectivityRuleHandlers(deps),
     ...identityHandlers(deps),
     ...namespaceHandlers(deps),
     ...operationHandlers(deps),

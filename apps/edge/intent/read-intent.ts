@@ -1,4 +1,5 @@
 import { dataPlanePermission } from '#libs/authz'
+import { reachOf } from '#libs/domain/connectivity-rules'
 import type { EdgeIntent, EdgeNamespace } from '#libs/domain/edges'
 import { apiKeyAudience, apiKeyIssuer, probeIssuer, readJwks } from '#libs/keyring'
 import type { Sealer } from '#libs/sealing'
@@ -14,6 +15,7 @@ export interface ReadIntentDeps {
   readonly domain: string
   /** Ports at the node's address. */
   readonly edgePort: number
+  readonly edgePrivatePort: number
   readonly frontendPort: number
 }
 
@@ -26,6 +28,7 @@ export async function readIntent(deps: ReadIntentDeps, cellId: string): Promise<
   return {
     cellId,
     port: deps.edgePort,
+    privatePort: deps.edgePrivatePort,
     frontends: rows.frontends.map(({ address }) => ({ host: address, port: deps.frontendPort })),
     namespaces: await Promise.all(rows.namespaces.map((row) => namespaceOf(deps, cellId, row, byTenant))),
     apiKeys: {
@@ -41,12 +44,14 @@ interface TenantRows {
   readonly principals: EdgeRows['principals']
   readonly revokedKeyIds: readonly string[]
   readonly revokedFingerprints: readonly string[]
+  readonly connectivityRules: EdgeRows['connectivityRules']
 }
 
 function groupByTenant(rows: EdgeRows): ReadonlyMap<string, TenantRows> {
   const principals = Map.groupBy(rows.principals, (row) => row.tenant_id)
   const keys = Map.groupBy(rows.revokedKeys, (row) => row.tenant_id)
   const certificates = Map.groupBy(rows.revokedCertificates, (row) => row.tenant_id)
+  const rules = Map.groupBy(rows.connectivityRules, (row) => row.tenant_id)
   const tenants = new Set(rows.namespaces.map((row) => row.tenant_id))
   return new Map(
     [...tenants].map((tenantId) => [
@@ -55,6 +60,7 @@ function groupByTenant(rows: EdgeRows): ReadonlyMap<string, TenantRows> {
         principals: principals.get(tenantId) ?? [],
         revokedKeyIds: (keys.get(tenantId) ?? []).map((row) => row.id),
         revokedFingerprints: (certificates.get(tenantId) ?? []).map((row) => row.fingerprint),
+        connectivityRules: rules.get(tenantId) ?? [],
       },
     ]),
   )
@@ -71,7 +77,12 @@ async function namespaceOf(
     (tenant?.principals ?? [])
       .filter((principal) => permissionOf(principal, row.id) === permission)
       .map((principal) => principal.id)
-  const { mtlsAuth, apiKeyAuth } = row.spec
+  const { mtlsAuth, apiKeyAuth, connectivityRuleIds = [] } = row.spec
+  const named = new Set(connectivityRuleIds)
+  const reach = reachOf(
+    connectivityRuleIds,
+    (tenant?.connectivityRules ?? []).filter(({ id }) => named.has(id)).map(({ spec }) => spec),
+  )
   return {
     id: row.id,
     hostname: `${row.id}.${deps.domain}`,
@@ -80,6 +91,7 @@ async function namespaceOf(
     serverKeyPem: openKey(deps.sealer, row),
     ...(mtlsAuth.enabled ? { clientCa: { pem: mtlsAuth.acceptedClientCa, filters: mtlsAuth.certificateFilters } } : {}),
     apiKeysEnabled: apiKeyAuth.enabled,
+    ...(reach === undefined ? {} : { reach }),
     suspended: row.tenant_state === 'suspended',
     revokedFingerprints: tenant?.revokedFingerprints ?? [],
     revokedKeyIds: tenant?.revokedKeyIds ?? [],

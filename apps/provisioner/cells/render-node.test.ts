@@ -69,7 +69,7 @@ describe('renderNode', () => {
     }
     const ports = Object.values(services).flatMap(({ rpc }) => [rpc.grpcPort, rpc.membershipPort])
     expect(new Set(Object.values(services).map(({ rpc }) => rpc.bindOnIP))).toEqual(new Set([input.address]))
-    expect([...ports, nodePorts.edge, nodePorts.metrics].toSorted()).toEqual(
+    expect([...ports, nodePorts.edge, nodePorts.edgePrivate, nodePorts.metrics].toSorted()).toEqual(
       [...new Set(allPorts(nodePorts))].toSorted(),
     )
   })

@@ -5,8 +5,23 @@ export {
   frontendCluster,
   http2Windows,
   renderBootstrap,
+  scopedRoutes,
 } from './bootstrap.ts'
 export type { CertificateFilter } from './certificate-filter.ts'
 export type { EdgeDocument } from './document.ts'
-export type { EdgeIntent, EdgeNamespace, TokenTrust } from './intent.ts'
+export type { EdgeIntent, EdgeNamespace, EdgeNexus, EdgeNexusEndpoint, TokenTrust } from './intent.ts'
+export {
+  nexusCallbackHost,
+  nexusCallbackPattern,
+  nexusEndpointHost,
+  nexusEndpointUrl,
+  nexusProbeHost,
+  nexusProxyAuthorization,
+  nexusProxyUrl,
+  type NexusSecret,
+  nexusTokenPrefix,
+} from './nexus-names.ts'
+export { luaMetadata, nexusCluster, nexusScope, operationTokenHeader, scopeHeader } from './nexus-router.ts'
+export { linkFieldTypes, type PrivateLink, type ProxyField, proxyFieldOf } from './private-link.ts'
+export { proxyHeader } from './proxy-header.ts'
 export { edgeVersionPath } from './version-path.ts'

@@ -1,10 +1,14 @@
 import type { CertificateFilter } from './certificate-filter.ts'
+import type { NexusSecret } from './nexus-names.ts'
+import type { PrivateLink } from './private-link.ts'
 
 /** What one cell's edge is to serve: read from the rows in one snapshot, turned into Envoy's words by `apps/edge`. */
 export interface EdgeIntent {
   readonly cellId: string
   /** TCP port that Envoy listens on at the node's address. */
   readonly port: number
+  /** The same of the private listener, which the load balancers of private connections reach, and nobody else. */
+  readonly privatePort: number
   /** `host:port` of every frontend of the cell: plain gRPC (HTTP/2 prior knowledge). */
   readonly frontends: readonly { readonly host: string; readonly port: number }[]
   readonly namespaces: readonly EdgeNamespace[]
@@ -12,6 +16,28 @@ export interface EdgeIntent {
   readonly apiKeys: TokenTrust
   /** The same for the provisioner's probe. A probe's token names in `aud` the one namespace that it may ask about. */
   readonly probe: { readonly issuer: string; readonly jwks: string }
+  /** Absent: nothing is routed for Nexus. */
+  readonly nexus?: EdgeNexus
+}
+
+/** Nexus between the cell's namespaces. Ids of namespaces that are not among the intent's own count for nothing. */
+export interface EdgeNexus {
+  readonly secret: NexusSecret
+  readonly endpoints: readonly EdgeNexusEndpoint[]
+  /** Namespaces that may have operations under way, whatever the endpoints say now: their completions are let in. */
+  readonly callers: readonly string[]
+}
+
+export interface EdgeNexusEndpoint {
+  /** `nexus-…` */
+  readonly id: string
+  /** Unique within its tenant alone. */
+  readonly name: string
+  readonly generation: number
+  readonly targetNamespaceId: string
+  readonly targetTaskQueue: string
+  /** Namespaces of the same tenant that may call it. */
+  readonly allowedNamespaceIds: readonly string[]
 }
 
 export interface TokenTrust {
@@ -32,6 +58,8 @@ export interface EdgeNamespace {
   /** Undefined while mTLS is off. */
   readonly clientCa?: { readonly pem: string; readonly filters: readonly CertificateFilter[] }
   readonly apiKeysEnabled: boolean
+  /** Where it is served; undefined: on the public listener alone. */
+  readonly reach?: { readonly isPublic: boolean; readonly privateLinks: readonly PrivateLink[] }
   /** Refuses every call, and says why; the data stays. */
   readonly suspended: boolean
   /** SHA-256 fingerprints (lower-case hex, no colons) of leaves that are revoked. */

@@ -1,4 +1,6 @@
 import type { CertificateFilter } from '#libs/domain/edges'
+import type { Capacity } from './capacity.ts'
+import type { SearchAttributes } from './search-attributes.ts'
 
 /**
  * What a caller asked a namespace to be. Stored as it stands; `undefined` and empty differ where the contract says so.
@@ -14,8 +16,23 @@ export interface NamespaceSpec {
   readonly apiKeyAuth: { readonly enabled: boolean }
   /** Undefined when there is none; an empty endpoint does not occur. */
   readonly codecServer?: CodecServer
+  /** Ids of connectivity rules, none twice; absent while there are none, and the namespace is public. The order means nothing. */
+  readonly connectivityRuleIds?: readonly string[]
   /** `lifecycle.enable_delete_protection` */
   readonly deletionProtected: boolean
+  /** Custom search attributes; undefined as good as none. */
+  readonly searchAttributes?: SearchAttributes
+  /** Undefined until somebody sets it, and never again after that. */
+  readonly capacity?: Capacity
+  /** Undefined until somebody sets it, and never again after that. */
+  readonly fairness?: { readonly taskQueueFairness: boolean }
+  /** Flags for replication, which a namespace of one region has no use for: kept for clients that read them back. */
+  readonly highAvailability?: HighAvailability
+}
+
+export interface HighAvailability {
+  readonly disableManagedFailover: boolean
+  readonly disablePassivePollerForwarding: boolean
 }
 
 export interface MtlsAuth {
@@ -40,8 +57,23 @@ export function specEquals(a: NamespaceSpec, b: NamespaceSpec): boolean {
   return canonical(a) === canonical(b)
 }
 
+/**
+ * Whether the difference is one that the cell or the edge has to follow. Codec server, delete protection and the flags
+ * of high availability are only told to who asks, and acted on by the API itself.
+ */
+export function needsReconciling(before: NamespaceSpec, after: NamespaceSpec): boolean {
+  const { codecServer, highAvailability, ...rest } = before
+  const told = {
+    ...(codecServer === undefined ? {} : { codecServer }),
+    ...(highAvailability === undefined ? {} : { highAvailability }),
+    deletionProtected: rest.deletionProtected,
+  }
+  const { codecServer: _codec, highAvailability: _flags, ...acted } = after
+  return !specEquals({ ...rest, ...told }, { ...acted, ...told })
+}
+
 function canonical(spec: NamespaceSpec): string {
-  const { mtlsAuth, codecServer } = spec
+  const { mtlsAuth, codecServer, capacity, highAvailability } = spec
   return JSON.stringify([
     spec.name,
     spec.regions,
@@ -65,5 +97,6 @@ function canonical(spec: NamespaceSpec): string {
           codecServer.customErrorMessage?.link ?? '',
         ],
     spec.deletionProtected,
+    [...(spec.connectivityRuleIds ?? [])].sort(),
   ])
 }

@@ -1,7 +1,9 @@
 import { sql } from 'kysely'
 import type { NamespacePermission, PrincipalRole } from '#libs/authz'
+import type { ConnectivityRuleSpec } from '#libs/domain/connectivity-rules'
 import type { NamespaceSpec } from '#libs/domain/namespaces'
 import type { TenantState } from '#libs/domain/tenants'
+import { connectivityRuleSpecOf } from '../connectivity-rules/store.ts'
 import type { Database, Executor } from '../database.ts'
 import { rolesOf } from '../principals/store.ts'
 import { strongest } from '../principals/strongest.ts'
@@ -17,6 +19,14 @@ export interface EdgeRows {
   readonly revokedKeys: readonly { readonly tenant_id: string; readonly id: string }[]
   /** Leaves of the tenants' managed CAs that were revoked before they expired. */
   readonly revokedCertificates: readonly { readonly tenant_id: string; readonly fingerprint: string }[]
+  /** Of those tenants, in use or not. */
+  readonly connectivityRules: readonly EdgeConnectivityRule[]
+}
+
+export interface EdgeConnectivityRule {
+  readonly id: string
+  readonly tenant_id: string
+  readonly spec: ConnectivityRuleSpec
 }
 
 export interface EdgeNamespaceRow {
@@ -68,6 +78,7 @@ export async function readEdgeRows(database: Database, cellId: string): Promise<
         principals: await readPrincipals(trx, tenantIds),
         revokedKeys: await readRevokedKeys(trx, tenantIds),
         revokedCertificates: await readRevokedCertificates(trx, tenantIds),
+        connectivityRules: await readConnectivityRules(trx, tenantIds),
       }
     })
 }
@@ -144,4 +155,19 @@ async function readRevokedCertificates(
     .orderBy('fingerprint')
     .execute()
   return rows.flatMap(({ tenant_id, fingerprint }) => (tenant_id === null ? [] : [{ tenant_id, fingerprint }]))
+}
+
+async function readConnectivityRules(
+  executor: Executor,
+  tenantIds: readonly string[],
+): Promise<EdgeConnectivityRule[]> {
+  if (tenantIds.length === 0) return []
+  const rows = await executor
+    .selectFrom('connectivity_rules')
+    .selectAll()
+    .where('tenant_id', 'in', [...tenantIds])
+    .where('deleted_at', 'is', null)
+    .orderBy('id')
+    .execute()
+  return rows.map((row) => ({ id: row.id, tenant_id: row.tenant_id, spec: connectivityRuleSpecOf(row) }))
 }

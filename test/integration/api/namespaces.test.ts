@@ -118,7 +118,6 @@ describe('CreateNamespace', () => {
     ],
     ['a capacity', spec('ok-name', { capacitySpec: { provisioned: { value: 2 } } }), 'spec.capacity_spec'],
     ['fairness', spec('ok-name', { fairness: { taskQueueFairnessEnabled: true } }), 'spec.fairness'],
-    ['connectivity rules', spec('ok-name', { connectivityRuleIds: ['x'] }), 'spec.connectivity_rule_ids'],
     ['an http codec', spec('ok-name', { codecServer: { endpoint: 'http://x' } }), 'spec.codec_server.endpoint'],
     [
       'a text with U+0000',

@@ -32,6 +32,7 @@ export const readToken = 'eyJ3.read.c2ln'
 export class EdgeFixture {
   readonly address = `127.${randomInt(64, 192)}.${randomInt(1, 255)}.${randomInt(1, 255)}`
   readonly port = 7233
+  readonly privatePort = 7234
   readonly dir = mkdtempSync(join(tmpdir(), 'aqueduct-edge-'))
   readonly frontend = new EchoFrontend()
   readonly logger = createLogger('test', 'silent')
@@ -104,6 +105,7 @@ export class EdgeFixture {
     return {
       cellId: 'cell-test',
       port: this.port,
+      privatePort: this.privatePort,
       frontends: this.frontends,
       namespaces,
       apiKeys: { issuer: 'aqueduct', audience: 'aqueduct', jwks: jwks([this.apiKeys.publicJwk]) },

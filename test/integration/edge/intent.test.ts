@@ -81,7 +81,15 @@ async function grant(principalId: string, permission: string): Promise<void> {
 
 const tokens = () => new NamespaceTokens({ database: edge, sealer: box })
 async function intentOf(id: string, kept = tokens()) {
-  const deps = { database: edge, sealer: box, tokens: kept, domain: 'example.test', edgePort: 7233, frontendPort: 7243 }
+  const deps = {
+    database: edge,
+    sealer: box,
+    tokens: kept,
+    domain: 'example.test',
+    edgePort: 7233,
+    edgePrivatePort: 7234,
+    frontendPort: 7243,
+  }
   const intent = await readIntent(deps, 'cell-1')
   return intent?.namespaces.find((namespace) => namespace.id === id)
 }

@@ -42,6 +42,7 @@ beforeAll(async () => {
     readIntent: async (cellId): Promise<EdgeIntent> => ({
       cellId,
       port: nodePorts.edge,
+      privatePort: nodePorts.edgePrivate,
       frontends: [{ host: cell.input.address, port: nodePorts.frontend }],
       namespaces,
       apiKeys: { issuer: 'aqueduct', audience: 'aqueduct', jwks: jwks([apiKey.publicJwk]) },

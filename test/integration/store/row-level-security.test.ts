@@ -14,6 +14,7 @@ const owned = [
   ['namespaces', 'waiting_for'],
   ['namespace_grants', 'permission'],
   ['operations', 'waiting_for'],
+  ['connectivity_rules', 'deleted_at'],
 ] as const
 
 beforeAll(async () => {
@@ -42,6 +43,9 @@ beforeAll(async () => {
       "insert into namespace_grants (tenant_id, namespace_id, principal_id, permission) values ($1, 'n.' || $1, 'sa-' || $1, 'read')",
       [tenant],
     )
+    await admin.query("insert into connectivity_rules (id, tenant_id, kind) values ('rule-' || $1, $1, 'public')", [
+      tenant,
+    ])
     await admin.query(
       `insert into operations (tenant_id, id, rpc, request_hash, request, resource_kind, resource_id, state, requested_by, deadline_at)
        values ($1, 'op', 'Rpc', '', '', 'namespace', 'n.' || $1, 'pending', 'x', now())`,

@@ -1,9 +1,16 @@
 import { type Authorized, authorize, creatorGrant } from '#libs/authz'
 import { AppError, type Clock, invalid, notFound } from '#libs/base'
 import type { Region } from '#libs/config'
+import { validateAttachment } from '#libs/domain/connectivity-rules'
 import { isUnderWay, type NamespaceSpec, validateSpec, validateTags, validateUpdate } from '#libs/domain/namespaces'
 import { validateCaBundle } from '#libs/pki'
-import { type Database, type Executor, staleVersion } from '#libs/store'
+import { type Database, type Executor, staleVersion, type Trx } from '#libs/store'
+import {
+  type ConnectivityRuleRow,
+  connectivityRuleSpecOf,
+  findConnectivityRules,
+  lockConnectivityRules,
+} from '#libs/store/connectivity-rules'
 import {
   createNamespace,
   findNamespaces,
@@ -49,6 +56,7 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
         const problems = [...validateSpec(spec, limits), ...validateTags(tags)]
         if (problems.length > 0) throw invalid(problems)
         checkCa(spec, undefined, clock)
+        await checkConnectivity(trx, proof, spec)
         await assertRoom(trx, proof, 'namespaces')
         const row = await createNamespace(trx, proof, { spec, tags, region: activeRegion(spec) })
         const grant = creatorGrant(member)
@@ -67,10 +75,13 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
       const found = await database.ofTenant(tenantId, async (executor) => {
         const query = { name: name === '' ? undefined : name, after: page.after, limit: page.size + 1 }
         const { items, next } = pageOf(page, await listNamespaces(executor, proof, query), (row) => row.name)
-        return { items, next, operations: await operationsOf(executor, proof, items) }
+        const rules = await findConnectivityRules(executor, proof, items.flatMap(ruleIdsOf))
+        return { items, next, rules, operations: await operationsOf(executor, proof, items) }
       })
       return {
-        namespaces: found.items.map((row) => namespaceToWire(row, found.operations.get(row.id) ?? '', deps)),
+        namespaces: found.items.map((row) =>
+          namespaceToWire(row, found.operations.get(row.id) ?? '', found.rules, deps),
+        ),
         nextPageToken: found.next === undefined ? '' : pageTokens.write(scope, found.next),
       }
     },
@@ -81,7 +92,7 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
       const { namespaceId } = proof.target
       const found = (await reads.read(tenantId, proof)).get(namespaceId)
       if (found === undefined) throw notFound('namespace', namespaceId)
-      return { namespace: namespaceToWire(found.row, found.operationId, deps) }
+      return { namespace: namespaceToWire(found.row, found.operationId, found.rules, deps) }
     },
 
     async UpdateNamespace(context, request) {
@@ -100,6 +111,7 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
         const problems = validateUpdate(present, spec, limits)
         if (problems.length > 0) throw invalid(problems)
         checkCa(spec, present.spec, clock)
+        await checkConnectivity(trx, proof, spec)
         return { subject: subjectOf(await updateNamespaceSpec(trx, proof, spec, version)), settled: false }
       })
       return { asyncOperation: operationToWire(operation) }
@@ -122,16 +134,42 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
   }
 }
 
-/** With what is under way on each. */
+/** With what is under way on each, and the connectivity rules of all. */
 async function readNamespaces(
   executor: Executor,
   tenantId: string,
   proofs: readonly Authorized<'namespace', 'read'>[],
-): Promise<ReadonlyMap<string, { readonly row: NamespaceRow; readonly operationId: string }>> {
+): Promise<ReadonlyMap<string, FoundNamespace>> {
   const rows = await findNamespaces(executor, tenantId, proofs)
   const [proof] = proofs
   const operations = proof === undefined ? new Map<string, string>() : await operationsOf(executor, proof, rows)
-  return new Map(rows.map((row) => [row.id, { row, operationId: operations.get(row.id) ?? '' }]))
+  const rules =
+    proof === undefined
+      ? new Map<string, ConnectivityRuleRow>()
+      : await findConnectivityRules(executor, proof, rows.flatMap(ruleIdsOf))
+  return new Map(rows.map((row) => [row.id, { row, rules, operationId: operations.get(row.id) ?? '' }]))
+}
+
+interface FoundNamespace {
+  readonly row: NamespaceRow
+  readonly operationId: string
+  readonly rules: ReadonlyMap<string, ConnectivityRuleRow>
+}
+
+function ruleIdsOf(row: NamespaceRow): readonly string[] {
+  return row.spec.connectivityRuleIds ?? []
+}
+
+/** The tenant has these rules, and keeps them as long as the namespace names them. @throws AppError `invalid` */
+async function checkConnectivity(
+  trx: Trx,
+  proof: Authorized<'account', 'create_namespace'> | Authorized<'namespace', 'update'>,
+  { connectivityRuleIds: ids = [] }: NamespaceSpec,
+): Promise<void> {
+  const rules = await lockConnectivityRules(trx, proof, ids)
+  const found = new Map([...rules].map(([id, row]) => [id, { spec: connectivityRuleSpecOf(row) }]))
+  const problems = validateAttachment(ids, found)
+  if (problems.length > 0) throw invalid(problems)
 }
 
 function subjectOf(row: NamespaceRow) {

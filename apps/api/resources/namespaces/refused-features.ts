@@ -8,7 +8,6 @@ export interface UnavailableFeatures {
     readonly disableManagedFailover?: boolean | null
     readonly disablePassivePollerForwarding?: boolean | null
   } | null
-  readonly connectivityRuleIds?: readonly string[] | null
   readonly capacitySpec?: { readonly onDemand?: object | null; readonly provisioned?: object | null } | null
   readonly fairness?: { readonly taskQueueFairnessEnabled?: boolean | null } | null
 }
@@ -24,7 +23,6 @@ export function refusedFeatures(spec: UnavailableFeatures): Problem[] {
       (ha?.disableManagedFailover ?? false) || (ha?.disablePassivePollerForwarding ?? false),
       'high availability is',
     ],
-    ['connectivity_rule_ids', (spec.connectivityRuleIds ?? []).length > 0, 'connectivity rules are'],
     ['capacity_spec', isSet(capacity?.onDemand) || isSet(capacity?.provisioned), 'capacity modes are'],
     ['fairness', spec.fairness?.taskQueueFairnessEnabled ?? false, 'task queue fairness is'],
   ]

@@ -2,7 +2,9 @@ import { type AppError, invalid, invalidField, type Problem } from '#libs/base'
 import { cloud, type temporal, toTimestamp } from '#libs/cloud-api'
 import type { CertificateFilter } from '#libs/domain/edges'
 import type { CodecServer, MtlsAuth, NamespaceSpec, NamespaceState } from '#libs/domain/namespaces'
+import type { ConnectivityRuleRow } from '#libs/store/connectivity-rules'
 import type { NamespaceRow } from '#libs/store/namespaces'
+import { connectivityOf } from '../connectivity-rules/wire.ts'
 import type { HandlersOf } from '../operations/wire.ts'
 import { type EndpointNames, endpointsOf } from './endpoints.ts'
 import { refusedFeatures } from './refused-features.ts'
@@ -39,7 +41,14 @@ export function specFromWire(wire: WireSpec | null | undefined, current?: Namesp
     apiKeyAuth: { enabled: wire.apiKeyAuth?.enabled ?? false },
     ...(codecServer === undefined ? {} : { codecServer }),
     deletionProtected: wire.lifecycle?.enableDeleteProtection ?? false,
+    ...connectivityFromWire(wire.connectivityRuleIds),
   }
+}
+
+/** Without a rule, the namespace is public: an update that names none takes those away that there were. */
+function connectivityFromWire(ids: readonly string[] | null | undefined): Pick<NamespaceSpec, 'connectivityRuleIds'> {
+  const unique = [...new Set(ids ?? [])]
+  return unique.length === 0 ? {} : { connectivityRuleIds: unique }
 }
 
 function regionsFromWire(wire: WireSpec, problems: Problem[]): readonly string[] {
@@ -132,8 +141,16 @@ const regionStateOf: Readonly<Record<NamespaceState, keyof typeof regionStates>>
   deleted: 'removing',
 }
 
-/** @param operationId of what is under way; empty when nothing is. */
-export function namespaceToWire(row: NamespaceRow, operationId: string, names: EndpointNames): WireNamespace {
+/**
+ * @param operationId of what is under way; empty when nothing is.
+ * @param rules at least those that the row's spec names.
+ */
+export function namespaceToWire(
+  row: NamespaceRow,
+  operationId: string,
+  rules: ReadonlyMap<string, ConnectivityRuleRow>,
+  names: EndpointNames,
+): WireNamespace {
   const { state, text } = states[row.state]
   const regionText = regionStateOf[row.state]
   const region = regionStates[regionText]
@@ -153,6 +170,7 @@ export function namespaceToWire(row: NamespaceRow, operationId: string, names: E
       regions.map((id) => [id, { state: region.state, stateDeprecated: regionText, asyncOperationId: operationId }]),
     ),
     tags: row.tags,
+    ...connectivityOf(row.spec.connectivityRuleIds ?? [], rules),
     replicas: regions.map((id) => ({ id, region: id, isPrimary: id === row.region, state: region.replica })),
   }
 }
@@ -175,6 +193,7 @@ function specToWire(spec: NamespaceSpec): WireSpec {
     apiKeyAuth: { enabled: spec.apiKeyAuth.enabled },
     ...(codecServer === undefined ? {} : { codecServer: codecToWire(codecServer) }),
     lifecycle: { enableDeleteProtection: spec.deletionProtected },
+    connectivityRuleIds: [...(spec.connectivityRuleIds ?? [])],
   }
 }
 
