@@ -5,6 +5,7 @@ import { benchBurst } from './benches/burst.ts'
 import { benchCreate } from './benches/create.ts'
 import { benchEdge } from './benches/edge.ts'
 import { benchGet } from './benches/get.ts'
+import { benchLists } from './benches/lists.ts'
 import { benchStart } from './benches/start.ts'
 import { LoadProcess } from './load/load-process.ts'
 import { machineAfter, machineBefore, renderMachine } from './machine.ts'
@@ -18,6 +19,7 @@ import { renderTable } from './table.ts'
 const benches: Readonly<Record<BenchName, (scene: Scene) => Promise<readonly Measurement[]>>> = {
   edge: benchEdge,
   get: benchGet,
+  lists: benchLists,
   create: benchCreate,
   burst: benchBurst,
   start: benchStart,
