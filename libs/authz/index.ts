@@ -15,6 +15,8 @@ export {
   type SystemClaims,
   type UserClaims,
 } from './claims.ts'
+export { assertCovers, type Given } from './covers.ts'
+export { customActionsOn } from './custom-actions.ts'
 export { creatorGrant, dataPlanePermission, namespacePermissionOf } from './namespace-permission.ts'
 export { type Action, type Permission, policy, type Resource } from './policy.ts'
 export { rpcIsInPolicy, rpcPermissions } from './rpcs.ts'

@@ -33,6 +33,7 @@ export function creatorGrant(access: Access): NamespacePermission | undefined {
   return isAccountAdmin(access) ? undefined : 'admin'
 }
 
-function isAccountAdmin({ roles }: Access): boolean {
+/** Owners and admins. */
+export function isAccountAdmin({ roles }: Access): boolean {
   return roles.has('owner') || roles.has('admin')
 }

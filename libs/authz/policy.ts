@@ -116,8 +116,8 @@ export const policy = {
     delete: [...admins, 'developer'],
   },
   connectivity_rule: {
-    list: readers,
-    read: readers,
+    list: [...admins, 'developer'],
+    read: [...admins, 'developer'],
     delete: admins,
   },
   audit_log: {

@@ -29,6 +29,7 @@ interface Targets {
   readonly nexus_endpoint: TenantTarget & { readonly endpointId: string }
   readonly connectivity_rule: TenantTarget & { readonly ruleId: string }
   readonly audit_log: TenantTarget
+  readonly audit_log_sink: TenantTarget & { readonly sinkName: string }
   readonly operator: { readonly operatorName: string }
   readonly fleet_audit_log: FleetTarget
 }
@@ -43,6 +44,7 @@ type TenantOwned =
   | 'nexus_endpoint'
   | 'connectivity_rule'
   | 'audit_log'
+  | 'audit_log_sink'
   | 'region'
 
 /**

@@ -16,6 +16,7 @@ import {
 } from '#libs/authz'
 import { AppError } from '#libs/base'
 import { rpcs } from '#libs/cloud-api'
+import { type CustomResourceType, customResourceTypes } from '#libs/domain/custom-roles'
 
 const golden = new URL('authz-matrix.golden.txt', import.meta.url)
 
@@ -39,8 +40,40 @@ function principal(
   }
 }
 
+/** Holds the role `none`, and every action that there is on every type of resource: all of it, or these by id. */
+function holderOfCustomRoles(idOf?: Readonly<Record<CustomResourceType, string>>): Claims {
+  const customPermissions = customResourceTypes.map((resourceType) => ({
+    resourceType,
+    resourceTypeAsSent: resourceType,
+    allowAll: idOf === undefined,
+    resourceIds: idOf === undefined ? [] : [idOf[resourceType]],
+    actions: ['cloud.*'],
+  }))
+  return { ...principal('none'), customPermissions } as Claims
+}
+
 function operator(role: OperatorRole): Claims {
   return { kind: 'operator', name: 'ada', role, credential: { kind: 'certificate', fingerprint: '00' } }
+}
+
+/** What a user's own role and those of its groups come to. */
+function inGroups(...roles: readonly PrincipalRole[]): Claims {
+  return { ...principal('none'), roles: new Set(roles) } as Claims
+}
+
+const targetIds = {
+  account: tenantId,
+  namespace: namespaceId,
+  nexus_endpoint: 'nexus-1',
+  connectivity_rule: 'rule-1',
+  custom_role: 'role-1',
+}
+const otherIds = {
+  account: 'zzzzz',
+  namespace: 'other.a1b2c',
+  nexus_endpoint: 'nexus-2',
+  connectivity_rule: 'rule-2',
+  custom_role: 'role-2',
 }
 
 /** Columns of the matrix: every role, every permission of the target's namespace, and everybody else. */
@@ -55,6 +88,10 @@ const callers: readonly (readonly [string, Claims])[] = [
   ['ns:adm', principal('none', 'admin')],
   ['ns:wri', principal('none', 'write')],
   ['ns:rea', principal('none', 'read')],
+  ['group', inGroups('read', 'none', 'admin')],
+  ['cr:all', holderOfCustomRoles()],
+  ['cr:ids', holderOfCustomRoles(targetIds)],
+  ['cr:else', holderOfCustomRoles(otherIds)],
   ['itself', principal('none', undefined, 'usr-target')],
   ['other', principal('owner', 'admin', 'usr-target', 'zzzzz')],
   ['op:adm', operator('admin')],
@@ -85,6 +122,7 @@ const target = {
   nexus_endpoint: { tenantId, endpointId: 'nexus-1' },
   connectivity_rule: { tenantId, ruleId: 'rule-1' },
   audit_log: { tenantId },
+  audit_log_sink: { tenantId, sinkName: 'sink-1' },
   operator: { operatorName: 'grace' },
   fleet_audit_log: { fleet: true },
 } as const satisfies Record<Resource, object>
@@ -98,6 +136,7 @@ const ofTenant: readonly Resource[] = [
   'nexus_endpoint',
   'connectivity_rule',
   'audit_log',
+  'audit_log_sink',
   'region',
 ]
 
@@ -128,7 +167,7 @@ function matrix(): string {
   const rpcsOf = (permission: Permission) =>
     Object.entries(rpcPermissions).flatMap(([rpc, asked]) => (asked.includes(permission) ? [rpc] : []))
   const line = (first: string, cells: readonly string[]) =>
-    [first.padEnd(41), ...cells.map((text) => text.padEnd(8))].join('').trimEnd()
+    [first.padEnd(43), ...cells.map((text) => text.padEnd(8))].join('').trimEnd()
   const lines = permissions.flatMap((permission) => {
     const cells = callers.map(([, claims]) => cell(claims, permission))
     return [line(permission, cells), ...rpcsOf(permission).map((rpc) => line(`  ${rpc}`, cells)), '']
@@ -148,7 +187,8 @@ const legend = `# Who may do what. Made from the policy table by authz-matrix.te
 # yes: all of it · below: all but principals that are account owners · some: own rows, and rows of the namespaces where
 # the caller has the permission · 401, 403, 404: the refusal, as docs/http-status-codes.md explains.
 # Columns: the account roles in the target's tenant; a principal of the role none with a permission on the target's
-# namespace; the target itself; an owner of another tenant with every grant; operators by role; the system; no credentials.
+# namespace; a user with the role read in a group with the role admin; a principal of the role none with a custom role of
+# every action on everything, on the target by id, on others by id; the target itself; an owner of another tenant with every grant; operators by role; the system; no credentials.
 `
 
 describe('the authorization matrix', () => {
@@ -163,6 +203,19 @@ describe('the authorization matrix', () => {
     if (other === undefined) throw new Error('no such column')
     const open = permissions.filter((permission) => cell(other, permission) !== '404')
     expect(open).toEqual(['waitlist_entry.create', 'invitation.accept'])
+  })
+
+  it('gives no custom role, whatever it says, more than an admin has, save for the making and giving of custom roles', () => {
+    const [admin, all] = ['admin', 'cr:all'].map((name) => callers.find(([each]) => each === name)?.[1])
+    if (admin === undefined || all === undefined) throw new Error('no such column')
+    const rank = (text: string) => ['404', '403', 'some', 'below', 'yes'].indexOf(text)
+    const beyond = permissions.filter((permission) => rank(cell(all, permission)) > rank(cell(admin, permission)))
+    expect(beyond).toEqual([
+      'account.create_custom_role',
+      'account.assign_custom_role',
+      'custom_role.update',
+      'custom_role.delete',
+    ])
   })
 
   it('lets nobody without credentials do more than join', () => {

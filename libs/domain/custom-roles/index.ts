@@ -1,1 +1,14 @@
-export { type CustomPermission, type CustomResourceType, type CustomRoleSpec, customResourceTypes } from './spec.ts'
+export {
+  type CustomResourceType,
+  customResourceTypeNamed,
+  customResourceTypeNames,
+  customResourceTypes,
+} from './resource-type.ts'
+export {
+  actionMatches,
+  type CustomActionCatalogue,
+  type CustomPermission,
+  type CustomRoleSpec,
+  validateCustomRole,
+  validateCustomRoleUpdate,
+} from './spec.ts'
