@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { schemathesisPython } from '../../harness/schemathesis.ts'
 import { type ApiUnderTest, type Principal, startApi } from './api-under-test.ts'
@@ -26,18 +29,24 @@ let api: ApiUnderTest
 let owner: Principal
 let url: string
 let python: string
+let folder: string
 
 beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'aqueduct-schemathesis-'))
   python = await schemathesisPython()
   api = await startApi()
   owner = await api.newTenant('aaaaa')
   url = await api.listen()
 }, 300_000)
-afterAll(() => api.close())
+afterAll(async () => {
+  await api.close()
+  rmSync(folder, { recursive: true, force: true })
+})
 
 async function run(...options: readonly string[]): Promise<{ readonly code: number; readonly output: string }> {
   const base = ['-m', 'schemathesis.cli', 'run', `${url}/openapi.json`, '--no-color', '--seed', '4']
-  const child = spawn(python, [...base, ...options], { stdio: ['ignore', 'pipe', 'pipe'] })
+  // It leaves what it has seen in the folder that it stands in.
+  const child = spawn(python, [...base, ...options], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   const listen = (chunk: Buffer) => {
     output += chunk.toString('utf8')
