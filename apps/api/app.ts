@@ -3,6 +3,8 @@ import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastif
 import type { Claims } from '#libs/authz'
 import type { Logger, Registry } from '#libs/telemetry'
 import { createAuthenticator } from './auth/authenticator.ts'
+import { RequestLimiter } from './limits/request-limiter.ts'
+import { StrangerLimiter } from './limits/stranger-limiter.ts'
 import { openapi } from './openapi/openapi.ts'
 import { errors } from './plugins/errors.ts'
 import { health } from './plugins/health.ts'
@@ -22,6 +24,8 @@ export interface ApiDeps extends CloudHandlersDeps {
   readonly ready: () => Promise<void>
   readonly signup: Pick<SignupDeps, 'database' | 'apiKeyTokens' | 'requestsPerMinute'>
   readonly identity: ServerIdentity
+  /** Calls without good credentials that one source address may make a second, at each process. */
+  readonly badCredentialsPerSecond: number
 }
 
 /** The public listeners, which share every part. Nothing listens yet. */
@@ -34,12 +38,14 @@ export interface Api {
 
 export async function buildApi(deps: ApiDeps): Promise<Api> {
   const { logger, registry, identity, ready } = deps
-  const authenticate = createAuthenticator(deps)
+  const requests = new RequestLimiter(deps)
+  const strangers = new StrangerLimiter(deps.badCredentialsPerSecond)
+  const authenticate = createAuthenticator({ ...deps, requests, strangers })
   const handlers = createCloudHandlers(deps)
   const dispatch = createDispatch<Claims>({
     handlers,
     authenticate,
-    admits: authenticate.admits,
+    admit: authenticate.admit,
     principalOf: (claims) => ('principalId' in claims ? claims.principalId : claims.kind),
     logger,
     registry,

@@ -49,6 +49,12 @@ const knobs = {
     integer(1, 100_000),
     'waitlist and invitation calls a minute from one address',
   ),
+  badCredentialsPerSecond: setting(
+    'AQUEDUCT_BAD_CREDENTIALS_RATE',
+    '100',
+    integer(1, 1_000_000),
+    'calls without good credentials a second from one address',
+  ),
 }
 
 /** @throws Error that names every setting that is wrong. */

@@ -1,6 +1,7 @@
 import { systemClock } from '#libs/base'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
+import { forgetIdleBuckets } from '#libs/store/request-leases'
 import { Counter, Histogram, type Logger, type Registry } from '#libs/telemetry'
 import { createCellDatabases, dropCellDatabases } from './cells/databases.ts'
 import { collectOrphanNamespaces } from './collectors/orphan-namespaces.ts'
@@ -72,6 +73,7 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
     { name: 'wake namespaces', everyMs: 2_000, work: () => wakeUnsettledNamespaces(database) },
     { name: 'wake cells and nodes', everyMs: 10_000, work: () => wakeCellsAndNodes(database) },
     { name: 'overdue operations', everyMs: 2_000, work: () => failOverdueOperations({ database, logger }) },
+    { name: 'idle request buckets', everyMs: 600_000, work: () => forgetIdleBuckets(database.all) },
     {
       name: 'certificates',
       everyMs: 3_600_000,

@@ -30,6 +30,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
         AQUEDUCT_REGIONS: JSON.stringify(regions),
         // Everybody comes from one address here.
         AQUEDUCT_SIGNUP_RATE: '10000',
+        AQUEDUCT_BAD_CREDENTIALS_RATE: '100000',
       },
     })
   const server = createServer((_request, response) => {

@@ -4,27 +4,38 @@ import { readJwks } from '#libs/keyring'
 import type { Database } from '#libs/store'
 import { findPrincipals, type Principal } from '#libs/store/principals'
 import { getTenant } from '#libs/store/tenants'
+import { refusedTo } from '../audit/known-caller.ts'
+import type { RequestLimiter } from '../limits/request-limiter.ts'
+import type { StrangerLimiter } from '../limits/stranger-limiter.ts'
 import { overDatabase } from '../plugins/over-database.ts'
 import { TenantReads } from '../reads/tenant-reads.ts'
+import type { Admission } from '../transport/admission.ts'
 import type { Credentials } from '../transport/call-context.ts'
 import type { Member } from './member.ts'
-import { TokenVerifier, verificationFails } from './token-verifier.ts'
+import { TokenVerifier, type VerifiedToken, verificationFails } from './token-verifier.ts'
 
 export interface AuthenticatorDeps {
   /** As the role aqueduct_api. */
   readonly database: Database
   readonly clock: Clock
+  /** Limits of tenants and principals; without it nobody is too fast. */
+  readonly requests?: RequestLimiter
+  /** Limits of those whose credentials are not good. */
+  readonly strangers?: StrangerLimiter
 }
 
 export interface Authenticate {
   /** @throws AppError `unauthenticated` for anybody it does not know, `forbidden` for a suspended tenant. */
   (credentials: Credentials): Promise<Claims>
-  /** Whether the token is one that we signed, which costs no look at the rows: false for strangers. */
-  readonly admits: (credentials: Credentials) => Promise<boolean>
+  /**
+   * Whether the call is worth reading: by a token that we signed, from one who is not too fast. It costs no look at the
+   * caller's rows. Never rejects.
+   */
+  readonly admit: (credentials: Credentials) => Promise<Admission>
 }
 
 /** The claim mapper: a bearer token becomes what its principal is and may do right now. */
-export function createAuthenticator({ database, clock }: AuthenticatorDeps): Authenticate {
+export function createAuthenticator({ database, clock, requests, strangers }: AuthenticatorDeps): Authenticate {
   const verifier = new TokenVerifier({ clock, readJwks: () => readJwks(database.all, { purpose: 'api_key' }) })
   // At every call, so that a change of role, or a revoked key, acts at once.
   const principals = new TenantReads(database, findPrincipals)
@@ -33,21 +44,29 @@ export function createAuthenticator({ database, clock }: AuthenticatorDeps): Aut
       const token = await verifier.verify(bearerToken(authorization))
       const principal = (await principals.read(token.tenantId, token.keyId)).get(token.keyId)
       // A revoked key, or one whose owner is gone; and, should a key ever change hands, one that speaks for another.
-      if (principal === undefined || principal.id !== token.principalId) throw verificationFails()
+      if (principal === undefined || principal.id !== token.principalId) throw refusedTo(token, verificationFails())
       const member = claimsOf(principal)
-      if (principal.tenantState === 'suspended') throw await suspended(database, member)
+      if (principal.tenantState === 'suspended') throw refusedTo(token, await suspended(database, member))
       return member
     })
-  const admits = async ({ authorization }: Credentials) => {
+  const admit = async ({ authorization, sourceAddress }: Credentials): Promise<Admission> => {
+    let verified: VerifiedToken
     try {
-      await verifier.verify(bearerToken(authorization))
-      return true
+      const token = authorization === undefined ? undefined : bearer.exec(authorization)?.[1]
+      if (token === undefined || !verifier.remembers(token)) strangers?.assertRoom(sourceAddress)
+      verified = await verifier.verify(bearerToken(authorization))
     } catch (thrown) {
       // Whatever else went wrong, `authenticate` will say.
-      return !(thrown instanceof AppError && thrown.code === 'unauthenticated')
+      if (!(thrown instanceof AppError)) return {}
+      if (thrown.code === 'unauthenticated') strangers?.failed(sourceAddress)
+      return { refusal: thrown }
     }
+    if (requests === undefined) return {}
+    const admission = await requests.admit(verified)
+    if (admission.refusal !== undefined) refusedTo(verified, admission.refusal)
+    return admission
   }
-  return Object.assign(authenticate, { admits })
+  return Object.assign(authenticate, { admit })
 }
 
 const bearer = /^bearer +(\S+) *$/i

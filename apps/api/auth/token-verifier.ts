@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { type CryptoKey, errors, importJWK, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose'
 import { AppError, type Clock } from '#libs/base'
 import { apiKeyAudience, apiKeyIssuer } from '#libs/keyring'
+import { refusedTo } from '../audit/known-caller.ts'
 
 /** What a good signature vouches for: ids alone, never what they may do. */
 export interface VerifiedToken {
@@ -45,7 +46,7 @@ export class TokenVerifier {
   /** @throws AppError `unauthenticated`, in the words of Temporal Cloud. */
   async verify(token: string): Promise<VerifiedToken> {
     if (token.length > maxTokenLength) throw verificationFails()
-    const hash = createHash('sha256').update(token).digest('base64')
+    const hash = hashOf(token)
     const known = this.#recall(hash)
     if (known !== undefined) return known
     const verified = readPayload(await this.#verifySignature(token))
@@ -53,11 +54,16 @@ export class TokenVerifier {
     return verified
   }
 
+  /** Whether it was verified before, so that verifying it again costs next to nothing. */
+  remembers(token: string): boolean {
+    return token.length <= maxTokenLength && this.#verified.has(hashOf(token))
+  }
+
   #recall(hash: string): VerifiedToken | undefined {
     const known = this.#verified.get(hash)
     if (known === undefined) return undefined
     this.#verified.delete(hash)
-    if (known.expiresAt <= this.#deps.clock.now()) throw expired()
+    if (known.expiresAt <= this.#deps.clock.now()) throw refusedTo(known, expired())
     this.#verified.set(hash, known)
     return known
   }
@@ -82,7 +88,8 @@ export class TokenVerifier {
       })
       return payload
     } catch (thrown) {
-      if (thrown instanceof errors.JWTExpired) throw expired()
+      // Its signature and everything else about it was good.
+      if (thrown instanceof errors.JWTExpired) throw refusedTo(readPayload(thrown.payload), expired())
       if (thrown instanceof errors.JOSEError) throw verificationFails()
       throw thrown
     }
@@ -119,6 +126,10 @@ export class TokenVerifier {
     }
     this.#keys = keys
   }
+}
+
+function hashOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64')
 }
 
 function readPayload(payload: JWTPayload): VerifiedToken {

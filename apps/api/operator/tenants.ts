@@ -23,6 +23,7 @@ import {
   string,
   time,
 } from './schemas.ts'
+import { limitsOf, limitsSchema } from './tenant-limits.ts'
 
 const tag = 'Tenants'
 const tenantSchema = answer({
@@ -30,6 +31,7 @@ const tenantSchema = answer({
   name: string,
   state: oneOf('active', 'suspended'),
   stateReason: string,
+  limits: limitsSchema,
   createdAt: time,
   updatedAt: time,
 })
@@ -143,6 +145,7 @@ function tenantOf(row: TenantRow) {
     name: row.name,
     state: row.state,
     stateReason: row.state_reason,
+    limits: limitsOf(row),
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
   }

@@ -3,6 +3,7 @@ import { rpcIsInPolicy } from '#libs/authz'
 import { AppError, coerceError, invalidField } from '#libs/base'
 import type { CloudHandlers, Rpc } from '#libs/cloud-api'
 import { Histogram, type Logger, type Registry } from '#libs/telemetry'
+import type { Admission } from './admission.ts'
 import { type CallContext, type Credentials, dryRunHeader, type Transport } from './call-context.ts'
 import { type Status, statusOf } from './status.ts'
 
@@ -17,21 +18,23 @@ export interface IncomingCall<Encoded> {
   readonly apiVersion?: string
   /** The header `x-aqueduct-dry-run` as it was sent. */
   readonly dryRun?: string
+  /** From {@link Dispatch.admit}, when it was asked already; a call is counted once. */
+  readonly admission?: Admission
   /** Makes the request message. Called only once the caller is known, so that strangers learn nothing from parsing. */
   readonly readRequest: () => object
   readonly writeResponse: (response: object) => Encoded
 }
 
 export type Outcome<Encoded> =
-  | { readonly ok: true; readonly response: Encoded }
-  | { readonly ok: false; readonly status: Status }
+  | { readonly ok: true; readonly response: Encoded; readonly headers: Admission['headers'] }
+  | { readonly ok: false; readonly status: Status; readonly headers: Admission['headers'] }
 
 export interface DispatcherDeps<Claims> {
   readonly handlers: CloudHandlers<CallContext<Claims>>
   /** Who calls. Throws AppError `unauthenticated` for anybody it does not know. */
   readonly authenticate: (credentials: Credentials) => Promise<Claims>
-  /** Whether a call is worth reading, see {@link Dispatch}; every one is when it is left out. */
-  readonly admits?: (credentials: Credentials) => Promise<boolean>
+  /** Whether a call is worth reading, see {@link Dispatch}; every one is when it is left out. Never rejects. */
+  readonly admit?: (credentials: Credentials) => Promise<Admission>
   /** What the log calls the caller: an id, never a name or an address. */
   readonly principalOf: (claims: Claims) => string
   readonly logger: Logger
@@ -43,17 +46,18 @@ export interface Dispatch {
   /** Answers a call; never rejects. */
   <Encoded>(call: IncomingCall<Encoded>): Promise<Outcome<Encoded>>
   /**
-   * Asked when only the headers of a call are there: false for credentials that are surely not ours. What such a caller
-   * sends besides is not read, or strangers could fill our memory with it; `dispatch` tells them why.
+   * Asked once a call, when only its headers are there: refuses credentials that are surely not ours, and callers that
+   * are too fast. What such a caller sends besides is not read, or anybody could fill our memory with it; `dispatch`, with
+   * this answer, tells them why.
    */
-  readonly admits: (credentials: Credentials) => Promise<boolean>
+  readonly admit: (credentials: Credentials) => Promise<Admission>
 }
 
 type AnyHandler<Claims> = (context: CallContext<Claims>, request: object) => Promise<object>
 
-/** request id → authenticate → read the request → handler → error mapping → one log line and one observation. */
+/** request id → admit → authenticate → read the request → handler → error mapping → one log line and one observation. */
 export function createDispatch<Claims>(deps: DispatcherDeps<Claims>): Dispatch {
-  const { handlers, authenticate, principalOf, logger, registry } = deps
+  const { handlers, authenticate, principalOf, logger, registry, admit = async (): Promise<Admission> => ({}) } = deps
   const seconds = new Histogram({
     name: 'aqueduct_api_call_seconds',
     help: 'Calls of the Cloud Ops API, by rpc, transport and gRPC status',
@@ -62,7 +66,12 @@ export function createDispatch<Claims>(deps: DispatcherDeps<Claims>): Dispatch {
     registers: [registry],
   })
 
-  async function answer<Encoded>(call: IncomingCall<Encoded>, seen: { principal?: string }): Promise<Encoded> {
+  async function answer<Encoded>(
+    call: IncomingCall<Encoded>,
+    admission: Admission,
+    seen: { principal?: string },
+  ): Promise<Encoded> {
+    if (admission.refusal !== undefined) throw admission.refusal
     const claims = await authenticate(call.credentials)
     seen.principal = principalOf(claims)
     // The table is keyed by the rpc's name, so that this handler takes this rpc's request; the compiler cannot follow.
@@ -85,6 +94,8 @@ export function createDispatch<Claims>(deps: DispatcherDeps<Claims>): Dispatch {
   const dispatch = async <Encoded>(call: IncomingCall<Encoded>): Promise<Outcome<Encoded>> => {
     const started = performance.now()
     const seen: { principal?: string } = {}
+    const admission = call.admission ?? (await admit(call.credentials))
+    const { headers } = admission
     const finish = (code: string, error?: Error) => {
       const ms = performance.now() - started
       seconds.observe({ rpc: call.rpc.name, transport: call.transport, code }, ms / 1000)
@@ -100,19 +111,22 @@ export function createDispatch<Claims>(deps: DispatcherDeps<Claims>): Dispatch {
       if (error === undefined) logger.info(line, 'call')
       else if (!(error instanceof AppError) || error.code === 'internal') {
         logger.error({ ...line, err: error, context: error instanceof AppError ? error.context : undefined }, 'call')
+      } else if (error === admission.refusal && error.code === 'exhausted') {
+        // A flood must not become one of the log: the metrics count it.
+        logger.debug({ ...line, reason: error.message, context: error.context }, 'call')
       } else logger.info({ ...line, reason: error.message, context: error.context }, 'call')
     }
     try {
-      const response = await answer(call, seen)
+      const response = await answer(call, admission, seen)
       finish('OK')
-      return { ok: true, response }
+      return { ok: true, response, headers }
     } catch (thrown) {
       const status = statusOf(thrown, call.requestId)
       finish(status.name, coerceError(thrown))
-      return { ok: false, status }
+      return { ok: false, status, headers }
     }
   }
-  return Object.assign(dispatch, { admits: deps.admits ?? (async () => true) })
+  return Object.assign(dispatch, { admit })
 }
 
 /** Whoever misspells it must not believe that nothing was written. @throws AppError `invalid` */

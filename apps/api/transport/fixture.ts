@@ -21,7 +21,8 @@ export function fakeDispatch(handlers: CloudHandlers<CallContext<FakeClaims>>, r
       if (authorization === 'Bearer good') return { id: 'usr-1' }
       throw new AppError('unauthenticated', 'an API key is needed')
     },
-    admits: async ({ authorization }) => authorization === 'Bearer good',
+    admit: async ({ authorization }) =>
+      authorization === 'Bearer good' ? {} : { refusal: new AppError('unauthenticated', 'an API key is needed') },
     principalOf: (claims) => claims.id,
     logger: createLogger('test', 'silent'),
     registry,

@@ -14,6 +14,7 @@ import {
 } from '@grpc/grpc-js'
 import { AppError, coerceError, invalidField } from '#libs/base'
 import { type Rpc, rpcs } from '#libs/cloud-api'
+import type { Admission } from './admission.ts'
 import { type Credentials, dryRunHeader } from './call-context.ts'
 import { acceptRequestId, type Dispatch } from './dispatcher.ts'
 import { GrpcHealth } from './grpc-health.ts'
@@ -122,16 +123,19 @@ type CallHead = Pick<ServerInterceptingCallInterface, 'getAuthContext' | 'getDea
 
 const rpcByPath = new Map(rpcs.map((rpc) => [rpc.grpcPath, rpc]))
 
-/** Turns strangers away when their headers are there: a message is read only once somebody asks for it. */
+/** What was found out before the message came; the handler sees the same metadata object. */
+const admissions = new WeakMap<Metadata, Admission>()
+
+/** Turns strangers, and who is too fast, away when their headers are there: a message is read only once somebody asks for it. */
 function admission(dispatch: Dispatch): ServerInterceptor {
   return ({ path }, call) => {
     const rpc = rpcByPath.get(path)
     if (rpc === undefined) return new ServerInterceptingCall(call)
-    const refuse = async (metadata: Metadata) => {
+    const refuse = async (metadata: Metadata, admission: Admission) => {
       const incoming = headersOf(call, metadata, rpc)
-      const outcome = await dispatch({ ...incoming, readRequest: nothing, writeResponse: nothing })
+      const outcome = await dispatch({ ...incoming, admission, readRequest: nothing, writeResponse: nothing })
       if (outcome.ok) return
-      call.sendMetadata(initialMetadata(incoming.requestId))
+      call.sendMetadata(initialMetadata(incoming.requestId, outcome.headers))
       call.sendStatus(statusToSend(outcome.status))
     }
     return new ServerInterceptingCall(call, {
@@ -139,14 +143,17 @@ function admission(dispatch: Dispatch): ServerInterceptor {
         next({
           onReceiveMetadata: (metadata, proceed) => {
             const credentials = credentialsOf(call, metadata)
-            void dispatch.admits(credentials).then((known) => (known ? proceed(metadata) : refuse(metadata)))
+            void dispatch.admit(credentials).then((admission) => {
+              admissions.set(metadata, admission)
+              return admission.refusal === undefined ? proceed(metadata) : refuse(metadata, admission)
+            })
           },
         }),
     })
   }
 }
 
-/** Unreachable: who is not admitted is not authenticated either. */
+/** Unreachable: who is not admitted is refused before the message is asked for. */
 function nothing(): never {
   throw new AppError('unauthenticated', 'Jwt verification fails')
 }
@@ -158,12 +165,14 @@ async function answer(
   callback: sendUnaryData<Buffer>,
 ): Promise<void> {
   const incoming = headersOf(call, call.metadata, rpc)
+  const admission = admissions.get(call.metadata)
   const outcome = await dispatch({
     ...incoming,
+    ...(admission === undefined ? {} : { admission }),
     readRequest: () => decode(rpc, call.request),
     writeResponse: (response) => Buffer.from(rpc.responseType.encode(response).finish()),
   })
-  call.sendMetadata(initialMetadata(incoming.requestId))
+  call.sendMetadata(initialMetadata(incoming.requestId, outcome.headers))
   return outcome.ok ? callback(null, outcome.response) : callback(statusToSend(outcome.status))
 }
 
@@ -183,8 +192,9 @@ function headersOf(call: CallHead, metadata: Metadata, rpc: Rpc) {
   }
 }
 
-function initialMetadata(requestId: string): Metadata {
+function initialMetadata(requestId: string, headers: Admission['headers'] = {}): Metadata {
   const metadata = new Metadata()
+  for (const [name, value] of Object.entries(headers)) metadata.set(name, value)
   metadata.set('x-request-id', requestId)
   return metadata
 }

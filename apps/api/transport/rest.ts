@@ -2,6 +2,7 @@ import { TLSSocket } from 'node:tls'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Rpc, rpcs, toJson } from '#libs/cloud-api'
 import { sendStatus } from '../plugins/errors.ts'
+import type { Admission } from './admission.ts'
 import { type Credentials, dryRunHeader } from './call-context.ts'
 import type { Dispatch } from './dispatcher.ts'
 import { pathVariables, readRestRequest } from './rest-request.ts'
@@ -22,12 +23,17 @@ export async function rest(app: FastifyInstance, { dispatch }: { readonly dispat
       schema: { hide: true },
       // Before the body: nobody's is read who is nobody.
       onRequest: async (request, reply) => {
-        if (!(await dispatch.admits(credentialsOf(request)))) await answer(dispatch, rpc, request, reply)
+        const admission = await dispatch.admit(credentialsOf(request))
+        admissions.set(request, admission)
+        if (admission.refusal !== undefined) await answer(dispatch, rpc, request, reply)
       },
       handler: (request, reply) => answer(dispatch, rpc, request, reply),
     })
   }
 }
+
+/** What was found out before the body came. */
+const admissions = new WeakMap<FastifyRequest, Admission>()
 
 /** The methods that the contract serves a path with; empty for a path that it does not have. */
 export function allowedMethods(path: string): readonly string[] {
@@ -42,11 +48,13 @@ const patterns = rpcs.map(({ verb, path }) => ({
 async function answer(dispatch: Dispatch, rpc: Rpc, request: FastifyRequest, reply: FastifyReply) {
   const apiVersion = request.headers['temporal-cloud-api-version']
   const dryRun = request.headers[dryRunHeader]
+  const admission = admissions.get(request)
   const outcome = await dispatch({
     rpc,
     transport: 'rest',
     credentials: credentialsOf(request),
     requestId: request.id,
+    ...(admission === undefined ? {} : { admission }),
     ...(typeof apiVersion === 'string' ? { apiVersion } : {}),
     ...(dryRun === undefined ? {} : { dryRun: String(dryRun) }),
     readRequest: () =>
@@ -57,6 +65,7 @@ async function answer(dispatch: Dispatch, rpc: Rpc, request: FastifyRequest, rep
       }),
     writeResponse: (response) => JSON.stringify(toJson(rpc.responseType, response)),
   })
+  reply.headers(outcome.headers ?? {})
   if (!outcome.ok) return sendStatus(reply, outcome.status)
   return reply.type('application/json; charset=utf-8').send(outcome.response)
 }

@@ -1,2 +1,3 @@
+export * from './in-flight.ts'
 export * from './open.ts'
 export * from './store.ts'

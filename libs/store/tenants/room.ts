@@ -14,6 +14,14 @@ const kinds: Readonly<Record<TenantLimit, Kind>> = {
     count: (tenantId) => sql`select count(*) from namespaces where tenant_id = ${tenantId} and state <> 'deleted'`,
     words: 'namespaces: delete one first',
   },
+  users: {
+    count: (tenantId) => sql`select count(*) from users where tenant_id = ${tenantId} and deleted_at is null`,
+    words: 'users: delete one first',
+  },
+  userGroups: {
+    count: (tenantId) => sql`select count(*) from user_groups where tenant_id = ${tenantId} and deleted_at is null`,
+    words: 'user groups: delete one first',
+  },
   serviceAccounts: {
     count: (tenantId) =>
       sql`select count(*) from service_accounts where tenant_id = ${tenantId} and deleted_at is null`,
@@ -38,6 +46,9 @@ export async function assertRoom(
   proof:
     | Authorized<'account', 'create_namespace'>
     | Authorized<'account', 'create_service_account'>
+    | Authorized<'account', 'create_user'>
+    | Authorized<'account', 'create_user_group'>
+    | Authorized<'account', 'provision_identities'>
     | Authorized<'namespace', 'create_service_account'>
     | Authorized<'user', 'create_api_key'>
     | Authorized<'service_account', 'create_api_key'>,

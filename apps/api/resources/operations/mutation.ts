@@ -3,7 +3,13 @@ import { type AppError, type Clock, invalidField } from '#libs/base'
 import { deadlineMs } from '#libs/domain/operations'
 import { enqueue } from '#libs/jobs'
 import type { Database, Trx } from '#libs/store'
-import { beginOperation, describeOperation, type OperationRow, type OperationSubject } from '#libs/store/operations'
+import {
+  assertFewInFlight,
+  beginOperation,
+  describeOperation,
+  type OperationRow,
+  type OperationSubject,
+} from '#libs/store/operations'
 import { memberOf } from '../../auth/member.ts'
 import type { CallContext } from '../../transport/call-context.ts'
 import { canonicalRequest, type RpcName, type RpcRequest } from './wire.ts'
@@ -40,12 +46,13 @@ const operationId = /^[\x21-\x7e]{1,200}$/
  * refused request leaves nothing behind. Of equal requests with one `async_operation_id`, one does it and the others
  * get its operation; that is why `work` looks at the present state, and nothing before it does. A dry run does all of
  * it and commits none.
- * @throws AppError of `work`; `already_exists` when the id was used for another request.
+ * @throws AppError of `work`; `already_exists` when the id was used for another request; `exhausted` when the tenant has
+ * its operations in flight already.
  */
 export async function mutate<Name extends RpcName>(
   deps: MutationDeps,
   mutation: Mutation<Name>,
-  work: (trx: Trx) => Promise<MutationResult>,
+  work: (trx: Trx, operationId: string) => Promise<MutationResult>,
 ): Promise<Mutated> {
   const id = mutation.request.asyncOperationId ?? ''
   if (id !== '' && !operationId.test(id)) throw badOperationId()
@@ -70,7 +77,7 @@ async function mutateIn<Name extends RpcName>(
   trx: Trx,
   clock: Clock,
   { rpc, request, context }: Mutation<Name>,
-  work: (trx: Trx) => Promise<MutationResult>,
+  work: (trx: Trx, operationId: string) => Promise<MutationResult>,
 ): Promise<Mutated> {
   const member = memberOf(context.claims)
   const { dryRun } = context
@@ -83,7 +90,8 @@ async function mutateIn<Name extends RpcName>(
     deadline: new Date(clock.now().getTime() + deadlineMs(rpc)),
   })
   if (begun.kind === 'repeated') return { operation: begun.row, repeated: true, dryRun }
-  const { subject, settled } = await work(trx)
+  const { subject, settled } = await work(trx, begun.row.id)
+  if (!settled) await assertFewInFlight(trx, begun.row)
   const operation = await describeOperation(trx, begun.row, subject, settled ? 'fulfilled' : 'pending')
   if (!settled) await enqueue(trx, 'reconcile-namespace', { namespaceId: subject.id })
   return { operation, repeated: false, dryRun }
