@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { IncomingHttpHeaders } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { Writable } from 'node:stream'
@@ -43,6 +44,7 @@ export interface Answer {
   readonly body: any
   /** Whether the connection took up the TLS session of an earlier one. */
   readonly resumed?: boolean
+  readonly headers?: IncomingHttpHeaders
 }
 
 /** Both ways in, operator's and applicant's, on a database of their own; what they log and mail is kept here. */
@@ -71,6 +73,7 @@ export class Listeners {
   #database: Database | undefined
   #testDatabase: TestDatabase | undefined
   #signup: FastifyInstance | undefined
+  #routes = ''
   #admin: Identity | undefined
 
   static async start(requestsPerMinute = 1000): Promise<Listeners> {
@@ -105,6 +108,7 @@ export class Listeners {
       version: '0.0.0',
       tls: { certificatePem: served.certificatePem, keyPem: served.keyPem, operatorCaPem: operatorCa.certificatePem },
     })
+    listeners.#routes = operator.printRoutes({ commonPrefix: false })
     await operator.listen({ host: '127.0.0.1', port: 0 })
     listeners.#port = (operator.server.address() as AddressInfo).port
     listeners.#closers.unshift(() => operator.close())
@@ -126,6 +130,11 @@ export class Listeners {
 
   get logged(): string {
     return this.#logged
+  }
+
+  /** Every route of the operator listener, as `METHOD /path`, hidden ones too. */
+  get routes(): readonly string[] {
+    return routesOf(this.#routes)
   }
 
   get database(): Database {
@@ -201,7 +210,8 @@ export class Listeners {
     for await (const chunk of incoming) chunks.push(chunk)
     const resumed = outgoing.socket instanceof TLSSocket && outgoing.socket.isSessionReused()
     const text = Buffer.concat(chunks).toString('utf8')
-    return { status: incoming.statusCode, body: text.startsWith('{') ? JSON.parse(text) : text, resumed }
+    const answered = text.startsWith('{') ? JSON.parse(text) : text
+    return { status: incoming.statusCode, body: answered, resumed, headers: incoming.headers }
   }
 
   /** Calls the public listener as anybody. */
@@ -239,4 +249,20 @@ export class Listeners {
     for (const close of this.#closers) await close()
     await this.#testDatabase?.drop()
   }
+}
+
+/** Reads the tree that Fastify prints: four characters a level, then the rest of the path and its methods. */
+function routesOf(tree: string): readonly string[] {
+  const above: string[] = []
+  return tree.split('\n').flatMap((line) => {
+    const [, indent = '', part = '', methods = ''] = /^([\s│├└─]*)(\S*) \(([A-Z, ]+)\)/.exec(line) ?? []
+    if (indent === '') return []
+    const depth = indent.length / 4 - 1
+    const path = `${above[depth - 1] ?? ''}${part}`
+    above.splice(depth, Number.POSITIVE_INFINITY, path)
+    return methods
+      .split(', ')
+      .filter((method) => method !== 'HEAD')
+      .map((method) => `${method} ${path}`)
+  })
 }
