@@ -1,0 +1,5 @@
+export { parseFilter, type ScimFilter } from './filter.ts'
+export { type GroupChange, type GroupResource, groupFromScim, patchGroup } from './group.ts'
+export { type PatchOperation, readPatch } from './patch.ts'
+export { ScimError, type ScimErrorType } from './scim-error.ts'
+export { patchUser, type UserResource, userFromScim } from './user.ts'
