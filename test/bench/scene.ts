@@ -8,7 +8,7 @@ import { type CellAccess, Installation } from './installation.ts'
 import type { GrpcEndpoint } from './load/job.ts'
 import type { LoadProcess } from './load/load-process.ts'
 import type { Screen } from './screen.ts'
-import { joinAsTenant, type Tenant } from './tenant.ts'
+import { joinAsTenant, type Tenant, unlimited } from './tenant.ts'
 import { lookAgainMs } from './workflow.ts'
 
 /** What every bench works on: a running product with a tenant, a namespace and the cell that it is on. */
@@ -47,7 +47,7 @@ export async function setScene({ load, screen, quick }: SceneOptions): Promise<S
   const product = await startProduct({ dataDirectory })
   const installation = new Installation(product.dataDirectory)
   try {
-    const tenant = await joinAsTenant(product)
+    const tenant = await joinAsTenant(product, unlimited)
     screen.line('Creating the first namespaces, and a cell with them')
     const namespaceIds = await createNamespaces(product, tenant)
     const [namespaceId] = namespaceIds

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { request } from 'node:https'
 import { join } from 'node:path'
+import { highestPace, type PaceOverrides } from '#libs/domain/tenants'
 import type { Product } from '../harness/product.ts'
 
 /** A customer of the installation, let in as every other. */
@@ -13,10 +15,21 @@ export interface Tenant {
   readonly identity: { readonly certificatePem: string; readonly keyPem: string }
 }
 
-/** Waitlist, approval, invitation, certificate. */
-export async function joinAsTenant({ addresses, dataDirectory }: Product): Promise<Tenant> {
+/** So much that nothing is refused: what is measured is how fast we are, and not how fast a tenant may be. */
+export const unlimited: PaceOverrides = {
+  requestsPerSecond: highestPace,
+  userRequestsPerSecond: highestPace,
+  serviceAccountRequestsPerSecond: highestPace,
+  operationsInFlight: highestPace,
+}
+
+/** Waitlist, approval, invitation, certificate. @param pace as by default when it is undefined */
+export async function joinAsTenant(
+  { addresses, dataDirectory }: Product,
+  pace: PaceOverrides | undefined,
+): Promise<Tenant> {
   const operator = operatorClient(addresses)
-  const application = { email: `bench-${Date.now()}@example.test`, company: 'Bench', useCase: 'measuring' }
+  const application = { email: `bench-${randomUUID()}@example.test`, company: 'Bench', useCase: 'measuring' }
   const { id: entryId } = await post(`${addresses.http}/v1/waitlist`, application)
   await operator(`/operator/v1/waitlist/${entryId}/approve`)
   const token = invitationToken(join(dataDirectory, 'outbox'))
@@ -25,6 +38,7 @@ export async function joinAsTenant({ addresses, dataDirectory }: Product): Promi
     readonly apiKey: { readonly token: string }
   }
   const { id } = accepted.tenant
+  if (pace !== undefined) await operator(`/operator/v1/tenants/${id}/limits`, pace)
   const issued = await operator(`/operator/v1/tenants/${id}/certificates`, { commonName: 'bench' })
   return {
     id,
@@ -47,7 +61,7 @@ async function post(url: string, body: Json): Promise<Json> {
   return answer
 }
 
-function operatorClient(addresses: Product['addresses']): (path: string, body?: Json) => Promise<Json> {
+function operatorClient(addresses: Product['addresses']): (path: string, body?: object) => Promise<Json> {
   const tls = {
     ca: readFileSync(addresses.caFile),
     cert: readFileSync(addresses.operatorCertificateFile),

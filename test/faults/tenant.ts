@@ -75,6 +75,8 @@ export class Tenant {
       .find((text) => text.includes(`To: ${email}`))
     const token = /#token=(\S+)/.exec(mail ?? '')?.[1]
     const { body } = await expectOk(anybody('/v1/invitations/accept', { token }))
+    const limits = { requestsPerSecond: 100_000, userRequestsPerSecond: 100_000, operationsInFlight: 100_000 }
+    await expectOk(operator(product, 'POST', `/operator/v1/tenants/${body.tenant.id}/limits`, limits))
     return new Tenant(product, body.tenant.id, body.apiKey.token)
   }
 
