@@ -12,6 +12,7 @@ import { buildApi } from './app.ts'
 import { apiKeyTokens } from './auth/api-key-tokens.ts'
 import { outboxMailer } from './mail/outbox-mailer.ts'
 import { smtpMailer } from './mail/smtp-mailer.ts'
+import { UserInvitationMails } from './mail/user-invitation-mails.ts'
 import { operatorMetrics } from './operator/operator-metrics.ts'
 import { buildOperator } from './operator/operator-server.ts'
 import { pageTokens } from './paging/page-tokens.ts'
@@ -55,6 +56,13 @@ const { identity, stop: stopIdentity } =
     : identityFromFiles({ certificateFile: settings.certificateFile, keyFile: settings.keyFile, logger })
 const { certificatePem: operatorCaPem } = await openAuthority(operatorDatabase.all, box, { purpose: 'operator' })
 
+const { publicUrl } = settings
+const mailer =
+  settings.smtpUrl === ''
+    ? outboxMailer({ folder: settings.outboxDirectory, from: settings.mailFrom, clock })
+    : smtpMailer({ url: settings.smtpUrl, from: settings.mailFrom })
+const invitationMails = new UserInvitationMails({ database: signupDatabase, mailer, logger, clock, publicUrl })
+
 const api = await buildApi({
   database,
   clock,
@@ -63,6 +71,7 @@ const api = await buildApi({
   pageTokens: pageTokens(box),
   domain: settings.domain,
   edgePort: nodePorts.edge,
+  invitationMails,
   logger,
   registry,
   version,
@@ -76,13 +85,10 @@ operatorMetrics(registry, operatorDatabase, clock)
 const operator = await buildOperator({
   database: operatorDatabase,
   sealer: box,
-  mailer:
-    settings.smtpUrl === ''
-      ? outboxMailer({ folder: settings.outboxDirectory, from: settings.mailFrom, clock })
-      : smtpMailer({ url: settings.smtpUrl, from: settings.mailFrom }),
+  mailer,
   logger,
   clock,
-  publicUrl: settings.publicUrl,
+  publicUrl,
   version,
   tls: { certificatePem: identity.certificateChain, keyPem: identity.key, operatorCaPem },
 })
@@ -108,7 +114,7 @@ async function stop(): Promise<void> {
   const timer = setTimeout(() => {
     for (const { server } of servers) server.closeAllConnections()
   }, drainMs)
-  await Promise.all([grpc.stop(drainMs), ...servers.map((server) => server.close())])
+  await Promise.all([grpc.stop(drainMs), invitationMails.stop(), ...servers.map((server) => server.close())])
   clearTimeout(timer)
   stopIdentity()
   await Promise.all([database.close(), signupDatabase.close(), operatorDatabase.close()])

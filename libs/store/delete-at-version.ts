@@ -3,7 +3,7 @@ import type { Trx } from './database.ts'
 import { staleVersion } from './stale-version.ts'
 
 /** Nouns whose deleted rows stay as tombstones. */
-type TombstoneTable = 'api_keys' | 'connectivity_rules' | 'service_accounts' | 'users' | 'user_groups'
+type TombstoneTable = 'api_keys' | 'connectivity_rules' | 'custom_roles' | 'service_accounts' | 'users' | 'user_groups'
 
 /**
  * Deletes a living row by compare-and-set on the caller's resource version.

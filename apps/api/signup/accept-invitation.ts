@@ -1,12 +1,14 @@
-import { authorize, type UserClaims } from '#libs/authz'
+import { type Authorized, authorize, type UserClaims } from '#libs/authz'
 import type { Clock } from '#libs/base'
 import { apiKeyLimit } from '#libs/domain/api-keys'
-import type { Database } from '#libs/store'
+import type { Database, Trx } from '#libs/store'
 import { createApiKey } from '#libs/store/api-keys'
-import { acceptInvitation, type NewTenant } from '#libs/store/invitations'
+import { acceptInvitation } from '#libs/store/invitations'
+import { acceptUserInvitation, type JoinedUser } from '#libs/store/users'
 import type { ApiKeyTokens } from '../auth/api-key-tokens.ts'
+import { isUserInvitationToken } from './invitation-token.ts'
 
-/** Days that a tenant's first API key lives: time enough to make the next one. */
+/** Days that a user's first API key lives: time enough to make the next one. */
 const firstKeyDays = 90
 
 export interface AcceptDeps {
@@ -24,8 +26,8 @@ export interface Acceptance {
 }
 
 /**
- * Spends an invitation: tenant, account owner and first API key come into being together or not at all. Of two that
- * spend the same one at once, one wins.
+ * Spends an invitation. Of an applicant: tenant, account owner and first API key come into being together or not at all.
+ * Of a user of a tenant: the user's first API key does. Of two that spend the same one at once, one wins.
  * @throws AppError `unauthenticated`
  */
 export async function acceptInvitationOf(
@@ -35,11 +37,11 @@ export async function acceptInvitationOf(
   const now = clock.now()
   const proof = authorize({ kind: 'anonymous' }, 'invitation', 'accept', { fleet: true })
   return database.all.transaction().execute(async (trx) => {
-    const made = await acceptInvitation(trx, proof, token, now)
-    const { tenantId, userId, invitationId } = made
+    const joined = await spend(trx, proof, token, now)
+    const { tenantId, userId, invitationId } = joined
     const row = await createApiKey(
       trx,
-      authorize(ownerOf(made), 'user', 'create_api_key', { tenantId, userId }),
+      authorize(holderOf(joined), 'user', 'create_api_key', { tenantId, userId }),
       {
         ownerKind: 'user',
         ownerId: userId,
@@ -57,20 +59,32 @@ export async function acceptInvitationOf(
       expiresAt: row.expires_at,
     })
     const answer = {
-      tenant: { id: tenantId, name: made.company },
-      user: { id: userId, email: made.email },
+      tenant: { id: tenantId, name: joined.tenantName },
+      user: { id: userId, email: joined.email },
       apiKey: { id: row.id, token: secret, expiresAt: row.expires_at.toISOString() },
     }
     return { invitationId, answer }
   })
 }
 
-function ownerOf({ tenantId, userId, invitationId }: NewTenant): UserClaims {
+async function spend(
+  trx: Trx,
+  proof: Authorized<'invitation', 'accept'>,
+  token: string,
+  now: Date,
+): Promise<JoinedUser> {
+  if (isUserInvitationToken(token)) return acceptUserInvitation(trx, proof, token, now)
+  const { company, ...made } = await acceptInvitation(trx, proof, token, now)
+  return { ...made, tenantName: company }
+}
+
+/** Whose invitation it was may make a key of its own, and nothing else: that takes no role. */
+function holderOf({ tenantId, userId, invitationId }: JoinedUser): UserClaims {
   return {
     kind: 'user',
     tenantId,
     principalId: userId,
-    roles: new Set(['owner'] as const),
+    roles: new Set(['none'] as const),
     namespaceGrants: new Map(),
     customPermissions: [],
     credential: { kind: 'invitation', id: invitationId },

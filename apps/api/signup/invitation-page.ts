@@ -37,8 +37,8 @@ export const invitationPage = `<!doctype html>
 <title>Aqueduct: your invitation</title>
 <style>${style}</style>
 <h1>Welcome to Aqueduct</h1>
-<p>This creates your account and its first API key. It works once.</p>
-<button>Create my account</button>
+<p>This creates your first API key; and your account, if you asked for one of your own. It works once.</p>
+<button>Accept the invitation</button>
 <pre role="status"></pre>
 <script>${script}</script>
 </html>

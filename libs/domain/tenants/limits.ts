@@ -11,6 +11,8 @@ export const tenantLimits = {
   users: 1000,
   userGroups: 1000,
   serviceAccounts: 1000,
+  /** Each is read at every call of whoever holds it. */
+  customRoles: 100,
   /** Keys that were deleted or disabled before they expired, of users and service accounts that are still there. */
   revokedApiKeys: 1000,
 } as const

@@ -8,14 +8,17 @@ export type AccountRole = (typeof accountRoles)[number]
 export const namespacePermissions = ['admin', 'write', 'read'] as const
 export type NamespacePermission = (typeof namespacePermissions)[number]
 
-/** What a user or a service account of the whole account may do. */
-export interface AccessSpec {
-  readonly accountRole: AccountRole
+/** What a user, a group, or a service account of the whole account may do. */
+export interface AccessSpec<Role extends AccountRole | 'none' = AccountRole> {
+  /** `none` for groups alone: they may do without. */
+  readonly accountRole: Role
   /** Namespace id → permission. Empty for owners and admins, who are admins of every namespace anyhow. */
   readonly namespaceAccesses: Readonly<Record<string, NamespacePermission>>
   /** Ids of custom roles, which add to the account role. */
   readonly customRoleIds: readonly string[]
 }
+
+type AnyAccess = AccessSpec<AccountRole | 'none'>
 
 /** Each grant is an entry in the edge's configuration: a bound keeps one principal from filling it. */
 const maxNamespaceAccesses = 1000
@@ -23,7 +26,7 @@ const maxNamespaceAccesses = 1000
 const maxCustomRoles = 10
 
 /** Checks an access at the given field path (`spec.access`), for a principal of the tenant. */
-export function validateAccess(access: AccessSpec, field: string, tenantId: string): Problem[] {
+export function validateAccess(access: AnyAccess, field: string, tenantId: string): Problem[] {
   const ids = Object.keys(access.namespaceAccesses)
   const problems = ids
     .filter((id) => !isNamespaceIdOf(id, tenantId))
@@ -43,8 +46,30 @@ export function validateAccess(access: AccessSpec, field: string, tenantId: stri
   return problems
 }
 
+/**
+ * Checks that one permission on one namespace, or none, may take the place of what the access says about it.
+ * @param field of the permission (`access`).
+ */
+export function validateGrant(
+  access: AnyAccess,
+  namespaceId: string,
+  permission: NamespacePermission | undefined,
+  field: string,
+): Problem[] {
+  const { accountRole, namespaceAccesses } = access
+  if (namespaceAccesses[namespaceId] === permission) return [{ field, message: 'nothing to change' }]
+  if (permission === undefined) return []
+  if (accountRole === 'owner' || accountRole === 'admin') {
+    return [{ field, message: `must be empty for the role ${accountRole}, which is admin of every namespace` }]
+  }
+  const isNew = namespaceAccesses[namespaceId] === undefined
+  return isNew && Object.keys(namespaceAccesses).length >= maxNamespaceAccesses
+    ? [{ field, message: `at most ${maxNamespaceAccesses} namespaces` }]
+    : []
+}
+
 /** Whether two accesses grant the same; the order of namespaces and of custom roles means nothing. */
-export function accessEquals(a: AccessSpec, b: AccessSpec): boolean {
+export function accessEquals(a: AnyAccess, b: AnyAccess): boolean {
   const ids = Object.keys(a.namespaceAccesses)
   return (
     a.accountRole === b.accountRole &&

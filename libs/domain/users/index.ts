@@ -7,7 +7,8 @@ export {
   type NamespacePermission,
   namespacePermissions,
   validateAccess,
+  validateGrant,
 } from './access.ts'
 export { emailMistake, normalizeEmail } from './email.ts'
-export { type UserSpec, type UserState, validateUserSpec } from './spec.ts'
+export { type UserSpec, type UserState, validateUserSpec, validateUserUpdate } from './spec.ts'
 export { lineMistake, paragraphMistake } from './text.ts'

@@ -1,6 +1,6 @@
 import type { Problem } from '#libs/base'
-import { type AccessSpec, validateAccess } from './access.ts'
-import { emailMistake } from './email.ts'
+import { type AccessSpec, type AccountRole, accessEquals, validateAccess } from './access.ts'
+import { emailMistake, normalizeEmail } from './email.ts'
 
 /** A person of a tenant. */
 export interface UserSpec {
@@ -15,4 +15,17 @@ export function validateUserSpec(spec: UserSpec, tenantId: string): Problem[] {
   const mistake = emailMistake(spec.email)
   const problems = mistake === undefined ? [] : [{ field: 'spec.email', message: mistake }]
   return [...problems, ...validateAccess(spec.access, 'spec.access', tenantId)]
+}
+
+/** Whom an identity provider made may have no role yet. */
+type CurrentUser = Omit<UserSpec, 'access'> & { readonly access: AccessSpec<AccountRole | 'none'> }
+
+/** As for a new one; besides, the address is who somebody is and never changes, and something must. */
+export function validateUserUpdate(current: CurrentUser, next: UserSpec, tenantId: string): Problem[] {
+  const problems = validateUserSpec(next, tenantId)
+  if (problems.length > 0) return problems
+  if (normalizeEmail(current.email) !== normalizeEmail(next.email)) {
+    return [{ field: 'spec.email', message: 'cannot be changed: delete the user, and create one with the new address' }]
+  }
+  return accessEquals(current.access, next.access) ? [{ field: 'spec', message: 'nothing to change' }] : []
 }

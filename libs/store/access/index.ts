@@ -1,1 +1,2 @@
+export * from './assignments.ts'
 export * from './store.ts'

@@ -74,6 +74,8 @@ export async function accessOf(
     | Authorized<'user', 'read' | 'list' | 'update'>
     | Authorized<'user_group', 'read' | 'list' | 'update'>
     | Authorized<'identity', 'read'>
+    | Authorized<'account', 'provision_identities'>
+    | Authorized<'namespace', 'grant_access'>
   ),
   principalIds: readonly string[],
 ): Promise<ReadonlyMap<string, GrantedAccess>> {
@@ -151,7 +153,7 @@ async function replaceCustomRoles(trx: Trx, tenantId: string, principalId: strin
     .where('tenant_id', '=', tenantId)
     .where('id', 'in', [...roleIds])
     .where('deleted_at', 'is', null)
-    // Somebody who deletes the role meanwhile waits, and then finds that it is in use.
+    // Somebody who deletes the role meanwhile waits, and then takes it away again.
     .forShare()
     .execute()
   for (const id of roleIds) if (!found.some((row) => row.id === id)) throw notFound('custom role', id)

@@ -1,10 +1,16 @@
 import { type RawBuilder, type Selectable, sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { AppError, notFound } from '#libs/base'
-import { type NamespaceSpec, type NamespaceState, statesBefore } from '#libs/domain/namespaces'
+import {
+  type Capacity,
+  type NamespaceSpec,
+  type NamespaceState,
+  type SearchAttributes,
+  statesBefore,
+} from '#libs/domain/namespaces'
 import type { Executor, Trx } from '../database.ts'
 import { staleVersion } from '../stale-version.ts'
-import type { NamespacesTable } from './table.ts'
+import type { CapacityStatus, NamespacesTable } from './table.ts'
 
 export type NamespaceRow = Selectable<NamespacesTable>
 
@@ -48,7 +54,11 @@ export async function createNamespace(
 /** @throws AppError `not_found` */
 export async function getNamespace(
   executor: Executor,
-  proof: Authorized<'namespace', 'read'> | Authorized<'namespace', 'update'> | Authorized<'namespace', 'delete'>,
+  proof:
+    | Authorized<'namespace', 'read'>
+    | Authorized<'namespace', 'update'>
+    | Authorized<'namespace', 'delete'>
+    | Authorized<'namespace', 'grant_access'>,
 ): Promise<NamespaceRow> {
   const { tenantId, namespaceId } = proof.target
   const row = await executor
@@ -117,9 +127,97 @@ export async function updateNamespaceSpec(
 ): Promise<NamespaceRow> {
   return changeIntent(trx, proof, resourceVersion, statesBefore('activating', 'updating'), {
     spec: JSON.stringify(spec),
-    // One that never came up is still coming up.
-    state: sql<NamespaceState>`case when state in ('activating', 'activation_failed') then 'activating' else 'updating' end`,
+    state: changingState,
+    resource_version: nextVersion,
   })
+}
+
+/**
+ * Gives search attributes other names. The resource version stays, since Terraform's provider renames and then updates
+ * with the version that it read before; the rename is in the spec that such an update has to name all the same.
+ * @throws AppError as {@link updateNamespaceSpec}
+ */
+export async function renameSearchAttributes(
+  trx: Trx,
+  proof: Authorized<'namespace', 'update'>,
+  attributes: SearchAttributes,
+  resourceVersion: string,
+): Promise<NamespaceRow> {
+  return changeIntent(trx, proof, resourceVersion, statesBefore('activating', 'updating'), {
+    spec: sql<string>`jsonb_set(spec, '{searchAttributes}', ${JSON.stringify(attributes)}::jsonb)`,
+    state: changingState,
+  })
+}
+
+/**
+ * Replaces the spec where neither cell nor edge has to follow: nothing is under way because of it.
+ * @throws AppError as {@link updateNamespaceSpec}
+ */
+export async function replaceToldSpec(
+  trx: Trx,
+  proof: Authorized<'namespace', 'update'>,
+  spec: NamespaceSpec,
+  resourceVersion: string,
+): Promise<NamespaceRow> {
+  const { tenantId, namespaceId } = proof.target
+  const row = await trx
+    .updateTable('namespaces')
+    .set({ spec: JSON.stringify(spec), resource_version: nextVersion, updated_at: new Date() })
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', namespaceId)
+    .where((eb) => eb(eb.cast<string>('resource_version', 'text'), '=', resourceVersion))
+    .returningAll()
+    .executeTakeFirst()
+  if (row !== undefined) return row
+  throw staleVersion('namespace', resourceVersion, (await getNamespace(trx, proof)).resource_version)
+}
+
+/** Waits for whoever changes it at the same time. @throws AppError `not_found` */
+export async function lockNamespace(trx: Trx, proof: Authorized<'namespace', 'update_tags'>): Promise<NamespaceRow> {
+  const { tenantId, namespaceId } = proof.target
+  const row = await trx
+    .selectFrom('namespaces')
+    .selectAll()
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', namespaceId)
+    .where('state', '<>', 'deleted')
+    .forUpdate()
+    .executeTakeFirst()
+  if (row === undefined) throw notFound('namespace', namespaceId)
+  return row
+}
+
+export async function setNamespaceTags(
+  trx: Trx,
+  proof: Authorized<'namespace', 'update_tags'>,
+  tags: Readonly<Record<string, string>>,
+): Promise<void> {
+  const { tenantId, namespaceId } = proof.target
+  await trx
+    .updateTable('namespaces')
+    .set({ tags: JSON.stringify(tags) })
+    .where('tenant_id', '=', tenantId)
+    .where('id', '=', namespaceId)
+    .execute()
+}
+
+/** Notes that a change of capacity began; what acts meanwhile stays as it was. */
+export async function beginCapacityRequest(
+  trx: Trx,
+  proof: Authorized<'namespace', 'update'> | Authorized<'account', 'create_namespace'>,
+  row: NamespaceRow,
+  request: { readonly capacity: Capacity; readonly operationId: string; readonly startedAt: Date },
+): Promise<void> {
+  const status: CapacityStatus = {
+    ...row.capacity_status,
+    request: { ...request, startedAt: request.startedAt.toISOString() },
+  }
+  await trx
+    .updateTable('namespaces')
+    .set({ capacity_status: JSON.stringify(status) })
+    .where('tenant_id', '=', proof.target.tenantId)
+    .where('id', '=', row.id)
+    .execute()
 }
 
 /** @throws AppError as {@link updateNamespaceSpec} */
@@ -128,15 +226,26 @@ export async function markNamespaceDeleting(
   proof: Authorized<'namespace', 'delete'>,
   resourceVersion: string,
 ): Promise<NamespaceRow> {
-  return changeIntent(trx, proof, resourceVersion, statesBefore('deleting'), { state: sql<NamespaceState>`'deleting'` })
+  return changeIntent(trx, proof, resourceVersion, statesBefore('deleting'), {
+    state: sql<NamespaceState>`'deleting'`,
+    resource_version: nextVersion,
+  })
 }
+
+const nextVersion = sql<number>`resource_version + 1`
+/** One that never came up is still coming up. */
+const changingState = sql<NamespaceState>`case when state in ('activating', 'activation_failed') then 'activating' else 'updating' end`
 
 async function changeIntent(
   trx: Trx,
   proof: Authorized<'namespace', 'update'> | Authorized<'namespace', 'delete'>,
   resourceVersion: string,
   from: readonly NamespaceState[],
-  change: { readonly spec?: string; readonly state: RawBuilder<NamespaceState> },
+  change: {
+    readonly spec?: string | RawBuilder<string>
+    readonly state: RawBuilder<NamespaceState>
+    readonly resource_version?: RawBuilder<number>
+  },
 ): Promise<NamespaceRow> {
   const { tenantId, namespaceId } = proof.target
   const row = await trx
@@ -144,8 +253,8 @@ async function changeIntent(
     .set((eb) => ({
       ...change,
       generation: eb('generation', '+', 1),
-      resource_version: eb('resource_version', '+', 1),
       failures: 0,
+      retry_at: null,
       waiting_for: '',
       updated_at: new Date(),
     }))

@@ -1,9 +1,12 @@
 import type { Selectable } from 'kysely'
 import { sql } from 'kysely'
-import type { Authorized } from '#libs/authz'
+import type { Authorized, Limit } from '#libs/authz'
 import { AppError, newId, notFound } from '#libs/base'
+import { noAccess, replaceAccess } from '../access/index.ts'
 import type { Executor, Trx } from '../database.ts'
 import { deleteAtVersion } from '../delete-at-version.ts'
+import { takeNextVersion } from '../next-version.ts'
+import { ownersOnly } from '../owners-only.ts'
 import { staleVersion } from '../stale-version.ts'
 import type { ServiceAccountsTable } from './table.ts'
 
@@ -22,6 +25,8 @@ type AnyProof =
   | Authorized<'service_account', 'delete'>
   | Authorized<'service_account', 'create_api_key'>
 
+type GrantRef = { readonly proof: Authorized<'namespace', 'grant_access'>; readonly serviceAccountId: string }
+
 /** @throws AppError `already_exists` when the name is taken among the living. */
 export async function createServiceAccount(
   trx: Trx,
@@ -38,9 +43,10 @@ export async function createServiceAccount(
   return row
 }
 
-/** @throws AppError `not_found`, also for one that the proof does not reach. */
-export async function getServiceAccount(executor: Executor, proof: AnyProof): Promise<ServiceAccountRow> {
-  const { tenantId, serviceAccountId } = proof.target
+/** @throws AppError `not_found`, also for one that the proof does not reach; `forbidden` for an account owner. */
+export async function getServiceAccount(executor: Executor, ref: AnyProof | GrantRef): Promise<ServiceAccountRow> {
+  const { tenantId, serviceAccountId } =
+    'proof' in ref ? { ...ref.proof.target, serviceAccountId: ref.serviceAccountId } : ref.target
   const row = await executor
     .selectFrom('service_accounts')
     .selectAll()
@@ -48,22 +54,25 @@ export async function getServiceAccount(executor: Executor, proof: AnyProof): Pr
     .where('id', '=', serviceAccountId)
     .where('deleted_at', 'is', null)
     .executeTakeFirst()
-  if (row === undefined || !isReached(row, proof)) throw notFound('service account', serviceAccountId)
+  const { limit } = 'proof' in ref ? ref.proof : ref
+  if (row === undefined || !isReached(row, limit)) throw notFound('service account', serviceAccountId)
+  if (limit.kind === 'not_account_owners' && row.account_role === 'owner') throw ownersOnly('service account')
   return row
 }
 
-function isReached(row: ServiceAccountRow, proof: AnyProof): boolean {
-  switch (proof.limit.kind) {
-    case 'all':
-      return true
-    case 'not_account_owners':
-      return row.account_role !== 'owner'
-    case 'only':
-      return (
-        row.id === proof.limit.ownerId ||
-        (row.scoped_namespace_id !== null && proof.limit.namespaceIds.has(row.scoped_namespace_id))
-      )
-  }
+function isReached(row: ServiceAccountRow, limit: Limit): boolean {
+  if (limit.kind !== 'only') return true
+  const { scoped_namespace_id: namespaceId } = row
+  return row.id === limit.ownerId || (namespaceId !== null && limit.namespaceIds.has(namespaceId))
+}
+
+/**
+ * Takes the next version of an account whose grants change.
+ * @throws AppError `not_found`; `precondition` when the resource version is not the latest.
+ */
+export async function touchServiceAccount(trx: Trx, ref: GrantRef, resourceVersion: string): Promise<number> {
+  const present = await getServiceAccount(trx, ref)
+  return takeNextVersion(trx, 'service_accounts', 'service account', present, resourceVersion)
 }
 
 /** The service account behind the caller's own credentials. @throws AppError `not_found` */
@@ -135,7 +144,7 @@ export async function updateServiceAccount(
   return row
 }
 
-/** Takes its keys and grants along. @throws AppError as {@link updateServiceAccount} */
+/** Takes its keys, grants and custom roles along. @throws AppError as {@link updateServiceAccount} */
 export async function deleteServiceAccount(
   trx: Trx,
   proof: Authorized<'service_account', 'delete'>,
@@ -150,11 +159,7 @@ export async function deleteServiceAccount(
     .where('owner_id', '=', present.id)
     .where('deleted_at', 'is', null)
     .execute()
-  await trx
-    .deleteFrom('namespace_grants')
-    .where('tenant_id', '=', present.tenant_id)
-    .where('principal_id', '=', present.id)
-    .execute()
+  await replaceAccess(trx, proof, present.id, noAccess)
 }
 
 function columns(fields: ServiceAccountFields) {

@@ -27,6 +27,10 @@ const kinds: Readonly<Record<TenantLimit, Kind>> = {
       sql`select count(*) from service_accounts where tenant_id = ${tenantId} and deleted_at is null`,
     words: 'service accounts: delete one first',
   },
+  customRoles: {
+    count: (tenantId) => sql`select count(*) from custom_roles where tenant_id = ${tenantId} and deleted_at is null`,
+    words: 'custom roles: delete one first',
+  },
   revokedApiKeys: {
     count: (tenantId) => sql`
       select count(*) from api_keys k where k.tenant_id = ${tenantId}
@@ -48,6 +52,7 @@ export async function assertRoom(
     | Authorized<'account', 'create_service_account'>
     | Authorized<'account', 'create_user'>
     | Authorized<'account', 'create_user_group'>
+    | Authorized<'account', 'create_custom_role'>
     | Authorized<'account', 'provision_identities'>
     | Authorized<'namespace', 'create_service_account'>
     | Authorized<'user', 'create_api_key'>

@@ -20,4 +20,7 @@ export interface UserInvitationsTable {
   accepted_at: Date | null
   created_by: string
   created_at: Generated<Date>
+  mailed_at: Generated<Date | null>
+  mail_attempts: Generated<number>
+  mail_due_at: Generated<Date>
 }

@@ -121,9 +121,9 @@ describe('service accounts', () => {
     const id = (await create(owner.token)).body.serviceAccountId
     const url = `/cloud/service-accounts/${id}`
     const lowered = { spec: { name: 'mighty', access: account('ROLE_READ') }, resourceVersion: '1' }
-    expect((await api.rest(admin.token, 'POST', url, lowered)).status).toBe(404)
+    expect((await api.rest(admin.token, 'POST', url, lowered)).status).toBe(403)
     const key = keySpec(id, { ownerType: 'OWNER_TYPE_SERVICE_ACCOUNT' })
-    expect((await api.rest(admin.token, 'POST', '/cloud/api-keys', { spec: key })).status).toBe(404)
+    expect((await api.rest(admin.token, 'POST', '/cloud/api-keys', { spec: key })).status).toBe(403)
     const plain = await newServiceAccount({ name: 'plain', access: account('ROLE_READ') })
     const raised = { spec: { name: 'plain', access: account('ROLE_OWNER') }, resourceVersion: '1' }
     const answer = await api.rest(admin.token, 'POST', `/cloud/service-accounts/${plain}`, raised)

@@ -1,15 +1,44 @@
 import { authorize } from '#libs/authz'
-import type { Database } from '#libs/store'
-import { getTenant } from '#libs/store/tenants'
+import { type Clock, invalid, invalidField } from '#libs/base'
+import { validateCaBundle } from '#libs/pki'
+import { type Database, staleVersion } from '#libs/store'
+import { getTenant, setMetricsClientCa } from '#libs/store/tenants'
 import { memberOf } from '../../auth/member.ts'
-import { type AccountHandlers, accountToWire } from './wire.ts'
+import { mutate, requiredVersion } from '../operations/mutation.ts'
+import { operationToWire } from '../operations/wire.ts'
+import { type AccountHandlers, accountToWire, metricsCaField, metricsCaFromWire } from './wire.ts'
 
-export function accountHandlers({ database }: { readonly database: Database }): AccountHandlers {
+export interface AccountDeps {
+  readonly database: Database
+  readonly clock: Clock
+}
+
+export function accountHandlers(deps: AccountDeps): AccountHandlers {
+  const { database, clock } = deps
   return {
     async GetAccount({ claims }) {
       const { tenantId } = memberOf(claims)
       const proof = authorize(claims, 'account', 'read', { tenantId })
       return { account: accountToWire(await database.ofTenant(tenantId, (executor) => getTenant(executor, proof))) }
+    },
+
+    async UpdateAccount(context, request) {
+      const { tenantId } = memberOf(context.claims)
+      const proof = authorize(context.claims, 'account', 'update', { tenantId })
+      const version = requiredVersion(request)
+      const ca = metricsCaFromWire(request.spec)
+      const { operation } = await mutate(deps, { rpc: 'UpdateAccount', request, context }, async (trx) => {
+        const present = await getTenant(trx, proof)
+        if (String(present.resource_version) !== version) {
+          throw staleVersion('account', version, present.resource_version)
+        }
+        const problems = ca === '' ? [] : validateCaBundle(ca, clock.now()).problems
+        if (problems.length > 0) throw invalid(problems.map((message) => ({ field: metricsCaField, message })))
+        if (ca === present.metrics_client_ca) throw invalidField('spec', 'nothing to change')
+        const row = await setMetricsClientCa(trx, proof, ca, version)
+        return { subject: { kind: 'account', id: tenantId, generation: row.resource_version }, settled: true }
+      })
+      return { asyncOperation: operationToWire(operation) }
     },
   }
 }

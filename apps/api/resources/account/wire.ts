@@ -1,14 +1,41 @@
+import { invalidField } from '#libs/base'
 import { cloud, type temporal } from '#libs/cloud-api'
 import type { TenantRow } from '#libs/store/tenants'
 import type { HandlersOf } from '../operations/wire.ts'
 
-export type AccountHandlers = HandlersOf<'GetAccount'>
+export type AccountHandlers = HandlersOf<'GetAccount' | 'UpdateAccount'>
 
-/** `metrics` stays unset: there is no metrics endpoint for accounts. Who is suspended gets no answer at all. */
+type WireSpec = temporal.api.cloud.account.v1.IAccountSpec
+
+/** The field that a client CA comes in. */
+export const metricsCaField = 'spec.metrics.accepted_client_ca'
+
+/**
+ * The client CA of the account's metrics, byte for byte; empty: metrics are off, as clients say it that leave them out.
+ * @throws AppError `invalid`
+ */
+export function metricsCaFromWire(wire: WireSpec | null | undefined): string {
+  if (wire === null || wire === undefined) throw invalidField('spec', 'must be given')
+  const { metrics } = wire
+  if (metrics === null || metrics === undefined) return ''
+  const bytes = Buffer.from(metrics.acceptedClientCa ?? [])
+  if (bytes.length === 0)
+    throw invalidField(metricsCaField, 'must be given; leave spec.metrics out to turn metrics off')
+  const text = bytes.toString('utf8')
+  if (!Buffer.from(text, 'utf8').equals(bytes) || text.includes('\0'))
+    throw invalidField(metricsCaField, 'is not PEM text')
+  return text
+}
+
+/**
+ * `metrics` beside the spec stays unset: it says where the account's metrics are served, and nothing serves them. Who is
+ * suspended gets no answer at all.
+ */
 export function accountToWire(tenant: TenantRow): temporal.api.cloud.account.v1.IAccount {
+  const { metrics_client_ca: ca } = tenant
   return {
     id: tenant.id,
-    spec: {},
+    spec: ca === '' ? {} : { metrics: { acceptedClientCa: Buffer.from(ca, 'utf8') } },
     resourceVersion: String(tenant.resource_version),
     state: cloud.resource.v1.ResourceState.RESOURCE_STATE_ACTIVE,
   }

@@ -4,7 +4,7 @@ import type { Database, Executor } from '#libs/store'
 import { accessOf, noAccess } from '#libs/store/access'
 import { getApiKey } from '#libs/store/api-keys'
 import { getOwnServiceAccount } from '#libs/store/service-accounts'
-import { getOwnUser } from '#libs/store/users'
+import { getOwnUser, openInvitationsOf } from '#libs/store/users'
 import { type Member, memberOf } from '../../auth/member.ts'
 import { verificationFails } from '../../auth/token-verifier.ts'
 import { apiKeyToWire } from '../api-keys/wire.ts'
@@ -23,7 +23,7 @@ export function identityHandlers({ database, clock }: IdentityDeps): IdentityHan
       const { tenantId } = member
       const ownKey = authorize(claims, 'api_key', 'read', { tenantId, keyId: member.credential.id })
       const identity = database.ofTenant(tenantId, async (executor) => ({
-        ...(await principal(executor, member)),
+        ...(await principal(executor, member, clock.now())),
         principalApiKey: apiKeyToWire(await getApiKey(executor, ownKey), clock.now()),
       }))
       return identity.catch(goneMeanwhile)
@@ -38,12 +38,15 @@ function goneMeanwhile(thrown: unknown): never {
 }
 
 /** What the caller is, with what it was given itself: what its groups add stands with them. */
-async function principal(executor: Executor, member: Member) {
+async function principal(executor: Executor, member: Member, now: Date) {
   const proof = authorize(member, 'identity', 'read', { tenantId: member.tenantId })
   const access = (await accessOf(executor, proof, [member.principalId])).get(member.principalId) ?? noAccess
   switch (member.kind) {
-    case 'user':
-      return { user: userToWire(await getOwnUser(executor, proof), access) }
+    case 'user': {
+      const row = await getOwnUser(executor, proof)
+      const invitations = await openInvitationsOf(executor, proof, [row.id], now)
+      return { user: userToWire(row, access, invitations.get(row.id)) }
+    }
     case 'service_account': {
       const row = await getOwnServiceAccount(executor, proof)
       return { serviceAccount: serviceAccountToWire(row, access) }

@@ -3,7 +3,7 @@ import { invalid, type Problem } from '#libs/base'
 import { cloud, type temporal, toTimestamp } from '#libs/cloud-api'
 import { type AccessSpec, type AccountRole, accountRoles, namespacePermissions } from '#libs/domain/users'
 import type { GrantedAccess } from '#libs/store/access'
-import type { UserRow } from '#libs/store/users'
+import type { UserInvitationRow, UserRow } from '#libs/store/users'
 import type { HandlersOf } from '../operations/wire.ts'
 
 export type IdentityHandlers = HandlersOf<'GetCurrentIdentity'>
@@ -38,17 +38,54 @@ const permissions: Readonly<Record<NamespacePermission, WireEnum>> = {
 /** @throws AppError `invalid` for a role or permission that is missing. */
 export function accessFromWire(wire: WireAccess, field: string): AccessSpec {
   const problems: Problem[] = []
-  const account = wire.accountAccess ?? {}
-  const customRoleIds = [...new Set([...(account.customRoles ?? []), ...(wire.customRolesDeprecated ?? [])])]
-  const accountRole = accountRoles.find((role) => isMeant(roles[role], account.role, account.roleDeprecated))
-  if (accountRole === undefined) {
+  const accountRole = roleFromWire(wire, field, problems)
+  const rest = grantsFromWire(wire, field, problems)
+  if (problems.length > 0 || accountRole === undefined) throw invalid(problems)
+  return { accountRole, ...rest }
+}
+
+/** Of a group, which may do without a role, and without any access. @throws AppError as {@link accessFromWire} */
+export function groupAccessFromWire(
+  wire: WireAccess | null | undefined,
+  field: string,
+): AccessSpec<AccountRole | 'none'> {
+  const problems: Problem[] = []
+  const { role = 0, roleDeprecated = '' } = wire?.accountAccess ?? {}
+  const none = (role ?? 0) === 0 && ['', 'none'].includes(roleDeprecated ?? '')
+  const accountRole = none ? 'none' : roleFromWire(wire ?? {}, field, problems)
+  const rest = grantsFromWire(wire ?? {}, field, problems)
+  if (problems.length > 0 || accountRole === undefined) throw invalid(problems)
+  return { accountRole, ...rest }
+}
+
+function roleFromWire({ accountAccess }: WireAccess, field: string, problems: Problem[]): AccountRole | undefined {
+  const found = accountRoles.find((role) => isMeant(roles[role], accountAccess?.role, accountAccess?.roleDeprecated))
+  if (found === undefined) {
     problems.push({ field: `${field}.account_access.role`, message: `must be one of ${accountRoles.join(', ')}` })
   }
+  return found
+}
+
+function grantsFromWire(wire: WireAccess, field: string, problems: Problem[]) {
+  const customRoleIds = [
+    ...new Set([...(wire.accountAccess?.customRoles ?? []), ...(wire.customRolesDeprecated ?? [])]),
+  ]
   const accesses = Object.entries(wire.namespaceAccesses ?? {}).map(
     ([id, access]) => [id, permissionFromWire(access, `${field}.namespace_accesses`, problems)] as const,
   )
-  if (problems.length > 0 || accountRole === undefined) throw invalid(problems)
-  return { accountRole, namespaceAccesses: Object.fromEntries(accesses), customRoleIds }
+  return { namespaceAccesses: Object.fromEntries(accesses), customRoleIds }
+}
+
+/**
+ * What a Set…NamespaceAccess asks for: nothing, or a message that says nothing, takes the access away.
+ * @throws AppError `invalid` for a permission that is none.
+ */
+export function grantFromWire(wire: WireNamespaceAccess | null | undefined): NamespacePermission | undefined {
+  if ((wire?.permission ?? 0) === 0 && (wire?.permissionDeprecated ?? '') === '') return undefined
+  const problems: Problem[] = []
+  const permission = permissionFromWire(wire, 'access', problems)
+  if (problems.length > 0) throw invalid(problems)
+  return permission
 }
 
 /** Reports a missing permission, and answers the weakest then. */
@@ -86,13 +123,26 @@ export function permissionToWire(permission: NamespacePermission): WireNamespace
   return { permission: value, permissionDeprecated: text }
 }
 
-export function userToWire(row: UserRow, access: GrantedAccess): temporal.api.cloud.identity.v1.IUser {
+/** @param invitation the open one, when there is one. */
+export function userToWire(
+  row: UserRow,
+  access: GrantedAccess,
+  invitation: UserInvitationRow | undefined,
+): temporal.api.cloud.identity.v1.IUser {
   return {
     id: row.id,
     resourceVersion: String(row.resource_version),
     spec: { email: row.email, access: accessToWire(row.account_role, access) },
     state: cloud.resource.v1.ResourceState.RESOURCE_STATE_ACTIVE,
     stateDeprecated: 'active',
+    ...(invitation === undefined
+      ? {}
+      : {
+          invitation: {
+            createdTime: toTimestamp(invitation.created_at),
+            expiredTime: toTimestamp(invitation.expires_at),
+          },
+        }),
     createdTime: toTimestamp(row.created_at),
     ...(row.updated_at === null ? {} : { lastModifiedTime: toTimestamp(row.updated_at) }),
   }

@@ -18,6 +18,7 @@ import {
 import { assertRoom } from '#libs/store/tenants'
 import { type Member, memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
+import { authorizeRole } from '../identity/authorize-role.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
 import { operationToWire } from '../operations/wire.ts'
 import {
@@ -42,7 +43,7 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
       const { tenantId } = member
       const spec = serviceAccountSpecFromWire(request.spec)
       const proof = authorizeCreation(member, spec)
-      authorizeRole(member, spec)
+      authorizeRole(member, spec.access?.accountRole)
       const { operation } = await mutate(deps, { rpc: 'CreateServiceAccount', request, context }, async (trx) => {
         const problems = validateServiceAccountSpec(spec, tenantId)
         if (problems.length > 0) throw invalid(problems)
@@ -90,7 +91,7 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
       const proof = authorize(claims, 'service_account', 'update', target)
       const version = requiredVersion(request)
       const spec = serviceAccountSpecFromWire(request.spec)
-      authorizeRole(member, spec)
+      authorizeRole(member, spec.access?.accountRole)
       const { operation } = await mutate(deps, { rpc: 'UpdateServiceAccount', request, context }, async (trx) => {
         const present = await getServiceAccount(trx, proof)
         if (String(present.resource_version) !== version) {
@@ -127,11 +128,6 @@ function authorizeCreation(member: Member, { namespaceScopedAccess: scoped }: Se
   const { tenantId } = member
   if (scoped === undefined) return authorize(member, 'account', 'create_service_account', { tenantId })
   return authorize(member, 'namespace', 'create_service_account', { tenantId, namespaceId: scoped.namespaceId })
-}
-
-/** An admin who could make an owner would be one. */
-function authorizeRole(member: Member, { access }: ServiceAccountSpec): void {
-  if (access?.accountRole === 'owner') authorize(member, 'account', 'grant_owner', { tenantId: member.tenantId })
 }
 
 function fieldsOf({ name, description, access, namespaceScopedAccess }: ServiceAccountSpec): ServiceAccountFields {

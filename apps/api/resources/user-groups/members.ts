@@ -1,0 +1,80 @@
+import { authorize } from '#libs/authz'
+import { invalidField } from '#libs/base'
+import {
+  addGroupMember,
+  getUserGroup,
+  listGroupMembers,
+  removeGroupMember,
+  type UserGroupRow,
+} from '#libs/store/user-groups'
+import { memberOf } from '../../auth/member.ts'
+import { pageOf } from '../../paging/page-tokens.ts'
+import { mutate } from '../operations/mutation.ts'
+import { operationToWire } from '../operations/wire.ts'
+import type { UserGroupDeps } from './handlers.ts'
+import { memberToWire, type UserGroupMemberHandlers } from './wire.ts'
+
+/** Who is in a group. Members are no part of its spec: these methods take no resource version, and change none. */
+export function userGroupMemberHandlers(deps: UserGroupDeps): UserGroupMemberHandlers {
+  const { database, pageTokens } = deps
+  return {
+    async AddUserGroupMember(context, request) {
+      const { tenantId } = memberOf(context.claims)
+      const proof = authorize(context.claims, 'user_group', 'update', { tenantId, groupId: request.groupId ?? '' })
+      const userId = userIdOf(request)
+      const { operation } = await mutate(deps, { rpc: 'AddUserGroupMember', request, context }, async (trx) => {
+        const group = await getUserGroup(trx, proof)
+        assertCloudGroup(group)
+        await addGroupMember(trx, proof, userId)
+        return settled(group)
+      })
+      return { asyncOperation: operationToWire(operation) }
+    },
+
+    async RemoveUserGroupMember(context, request) {
+      const { tenantId } = memberOf(context.claims)
+      const proof = authorize(context.claims, 'user_group', 'update', { tenantId, groupId: request.groupId ?? '' })
+      const userId = userIdOf(request)
+      const { operation } = await mutate(deps, { rpc: 'RemoveUserGroupMember', request, context }, async (trx) => {
+        const group = await getUserGroup(trx, proof)
+        assertCloudGroup(group)
+        await removeGroupMember(trx, proof, userId)
+        return settled(group)
+      })
+      return { asyncOperation: operationToWire(operation) }
+    },
+
+    async GetUserGroupMembers({ claims }, request) {
+      const { tenantId } = memberOf(claims)
+      const groupId = request.groupId ?? ''
+      const proof = authorize(claims, 'user_group', 'read', { tenantId, groupId })
+      const scope = { tenantId, rpc: 'GetUserGroupMembers', filter: { groupId } }
+      const page = pageTokens.read(scope, request)
+      return database.ofTenant(tenantId, async (executor) => {
+        const rows = await listGroupMembers(executor, proof, { after: page.after, limit: page.size + 1 })
+        const { items, next } = pageOf(page, rows, (row) => row.user_id)
+        return {
+          members: items.map(memberToWire),
+          nextPageToken: next === undefined ? '' : pageTokens.write(scope, next),
+        }
+      })
+    },
+  }
+}
+
+function userIdOf({ memberId }: { readonly memberId?: { readonly userId?: string | null } | null }): string {
+  const userId = memberId?.userId ?? ''
+  if (userId === '') throw invalidField('member_id.user_id', 'must be given')
+  return userId
+}
+
+/** Members of the others are what Google or the identity provider says they are. */
+function assertCloudGroup({ kind }: UserGroupRow): void {
+  if (kind === 'cloud') return
+  const where = kind === 'google' ? 'Google' : 'your identity provider'
+  throw invalidField('group_id', `the members of this group come from ${where}: change them there`)
+}
+
+function settled(group: UserGroupRow) {
+  return { subject: { kind: 'user_group', id: group.id, generation: group.resource_version }, settled: true }
+}

@@ -1,0 +1,6 @@
+export {
+  type UserGroupSource,
+  type UserGroupSpec,
+  validateUserGroupSpec,
+  validateUserGroupUpdate,
+} from './spec.ts'
