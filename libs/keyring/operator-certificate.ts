@@ -2,6 +2,7 @@ import { newId } from '#libs/base'
 import { describeCertificate, type IssuedCertificate, issueCertificate, issueFromCsr } from '#libs/pki'
 import type { Sealer } from '#libs/sealing'
 import type { Executor, Trx } from '#libs/store'
+import { appendAuditEntry } from '#libs/store/audit'
 import { type CertificateRow, recordCertificate } from '#libs/store/certificates'
 import { createFirstOperator, recoverOperator } from '#libs/store/operators'
 import { openAuthority } from './authorities.ts'
@@ -72,7 +73,7 @@ export async function bootstrapOperator(
 ): Promise<OperatorCertificate | undefined> {
   const operator = await createFirstOperator(trx, name)
   if (operator === undefined) return undefined
-  return issueOperatorCertificate(trx, sealer, { name, validityDays: ownValidityDays, issuedBy: operator.created_by })
+  return issueOwn(trx, sealer, name, operator.created_by)
 }
 
 /**
@@ -82,5 +83,20 @@ export async function bootstrapOperator(
  */
 export async function recoverAdmin(trx: Trx, sealer: Sealer, name: string): Promise<OperatorCertificate> {
   await recoverOperator(trx, name)
-  return issueOperatorCertificate(trx, sealer, { name, validityDays: ownValidityDays, issuedBy: 'recovery' })
+  return issueOwn(trx, sealer, name, 'recovery')
+}
+
+/** Nobody called, so nobody else writes it down. */
+async function issueOwn(trx: Trx, sealer: Sealer, name: string, issuedBy: string): Promise<OperatorCertificate> {
+  const issued = await issueOperatorCertificate(trx, sealer, { name, validityDays: ownValidityDays, issuedBy })
+  await appendAuditEntry(trx, {
+    interface: 'launcher',
+    operation: `operator ${issuedBy}`,
+    principal: { type: 'system', id: issuedBy },
+    sourceAddress: '',
+    target: { operatorName: name, certificateId: issued.row.id },
+    outcome: 'OK',
+    requestId: '',
+  })
+  return issued
 }

@@ -47,6 +47,8 @@ export interface Answer {
   readonly headers?: IncomingHttpHeaders
 }
 
+const dayMs = 24 * 60 * 60 * 1000
+
 /** Both ways in, operator's and applicant's, on a database of their own; what they log and mail is kept here. */
 export class Listeners {
   readonly sealer: Sealer = sealer(Buffer.from(testMasterKey))
@@ -146,7 +148,7 @@ export class Listeners {
     return this.#testDatabase?.adminUrl ?? ''
   }
 
-  /** An identity of the operator CA, of an operator that is made if need be. `uris`, `record` and `from` make it a strange one. */
+  /** An identity of the operator CA, of an operator that is made if need be. `uris`, `record` and `until` make it a strange one. */
   async operator(
     name: string,
     {
@@ -154,8 +156,7 @@ export class Listeners {
       record = true,
       role = 'admin' as OperatorRole,
       issuer = undefined as CertificateAuthority | undefined,
-      /** When its one day begins. */
-      from = new Date(),
+      until = new Date(Date.now() + dayMs),
     } = {},
   ): Promise<Identity & { readonly id: string }> {
     const authority = await openAuthority(this.database.all, this.sealer, { purpose: 'operator' })
@@ -164,8 +165,8 @@ export class Listeners {
       subject: { commonName: name },
       usage: 'client',
       uris,
-      validityDays: 1,
-      now: from,
+      notAfter: until,
+      now: new Date(Math.min(Date.now(), until.getTime() - 1000)),
     })
     const id = newId('cert')
     if (record) {
