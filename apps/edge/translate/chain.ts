@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { type EdgeNamespace, edgeFiles, http2Windows } from '#libs/domain/edges'
+import { type EdgeNamespace, http2Windows, scopedRoutes } from '#libs/domain/edges'
 import { tokenFilter } from './api-keys.ts'
 import { certificateFilterFilter } from './certificate-filters.ts'
 import { downstreamTls } from './downstream-tls.ts'
 import { earlyHeaders } from './early-headers.ts'
 import { any, extension, type Proto } from './envoy.ts'
-import { internalHeaders } from './internal-headers.ts'
+import { privateLinkFilter } from './private-links.ts'
 import type { SharedEdge } from './shared-edge.ts'
 
 /** One connection carries a client's pollers and calls; SDKs open a few. */
@@ -13,22 +13,34 @@ const maxConcurrentStreams = 1_000
 /** So that one namespace cannot use up the connections of the whole edge. */
 const maxConnections = 5_000
 
-export interface NamespaceChain {
+export interface NamespaceChains {
   /** `<namespace>@<hash>`: names the chain and its routes. */
   readonly scope: string
-  readonly chain: Proto
+  /** On the public listener; undefined when it is not served there. */
+  readonly publicChain?: Proto
+  /** On the private listener; undefined when it is not served there. */
+  readonly privateChain?: Proto
 }
 
 /**
- * The filter chain of one namespace. Envoy closes the connections of a chain that changed, and of no other; so whatever
- * must cut open connections is in here or in the hash (revoked keys, suspension), and whatever may change at any time
- * without one being cut (tokens, roles, generation) is in the routes.
+ * The filter chains of one namespace, one a listener that serves it. Envoy closes the connections of a chain that
+ * changed, and of no other; so whatever must cut open connections is in here or in the hash (revoked keys, suspension),
+ * and whatever may change at any time without one being cut (tokens, roles, generation) is in the routes, which both
+ * chains share. Where the namespace is served is in the hash: the new generation is then told by new chains alone.
+ * @throws RangeError for a private link that is none.
  */
-export function namespaceChain(namespace: EdgeNamespace, shared: SharedEdge): NamespaceChain {
+export function namespaceChains(namespace: EdgeNamespace, shared: SharedEdge): NamespaceChains {
+  const { isPublic, privateLinks } = namespace.reach ?? { isPublic: true, privateLinks: [] }
   const cuts = [[...namespace.revokedKeyIds].sort(), [...namespace.revokedFingerprints].sort(), namespace.suspended]
-  const content = JSON.stringify([buildChain(namespace, shared, ''), cuts])
+  // A rule that says what would hold without any changes nothing.
+  const reach = isPublic && privateLinks.length === 0 ? [] : [{ isPublic, privateLinks }]
+  const content = JSON.stringify([buildChain(namespace, shared, ''), cuts, ...reach])
   const scope = `${namespace.id}@${createHash('sha256').update(content).digest('hex').slice(0, 16)}`
-  return { scope, chain: buildChain(namespace, shared, scope) }
+  const chain = buildChain(namespace, shared, scope)
+  if (privateLinks.length === 0) return { scope, ...(isPublic ? { publicChain: chain } : {}) }
+  // Before everything else, so that a stranger does not count towards the limit of connections.
+  const privateChain = { ...chain, filters: [privateLinkFilter(privateLinks), ...chain.filters] }
+  return { scope, privateChain, ...(isPublic ? { publicChain: chain } : {}) }
 }
 
 /** A chain that no client reaches: Envoy takes no listener without one, and a cell begins without namespaces. */
@@ -46,7 +58,11 @@ export function closedChain(): Proto {
   }
 }
 
-function buildChain(namespace: EdgeNamespace, shared: SharedEdge, scope: string): Proto {
+function buildChain(
+  namespace: EdgeNamespace,
+  shared: SharedEdge,
+  scope: string,
+): Proto & { readonly filters: readonly Proto[] } {
   return {
     name: namespace.id,
     filter_chain_match: { server_names: [namespace.hostname], transport_protocol: 'tls' },
@@ -104,20 +120,6 @@ function connectionManager(namespace: EdgeNamespace, shared: SharedEdge, scope: 
       }),
     ],
   })
-}
-
-/** The same words in every chain, so that all chains share one subscription and one watched file. */
-function scopedRoutes(): Proto {
-  return {
-    name: 'edge',
-    scope_key_builder: { fragments: [{ header_value_extractor: { name: internalHeaders.scope, index: 0 } }] },
-    scoped_rds: {
-      scoped_rds_config_source: {
-        resource_api_version: 'V3',
-        path_config_source: { path: `{dir}/${edgeFiles.routes}` },
-      },
-    },
-  }
 }
 
 /** Says what is wrong, where Envoy's own words are "RBAC: access denied". */

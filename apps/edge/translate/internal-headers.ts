@@ -1,3 +1,5 @@
+import { scopeHeader } from '#libs/domain/edges'
+
 /**
  * Headers that this edge sets for itself, and believes. Whatever a client sends under these names is removed before
  * anything else looks at the request, and what the edge has set is removed before the request goes on.
@@ -14,5 +16,5 @@ export const internalHeaders = {
   /** Subject of the client certificate, in the form of RFC 2253. */
   subject: 'x-aqueduct-subject',
   /** `<namespace>@<chain hash>`: the key of the scoped routes, so that a chain finds its own routes and no others. */
-  scope: 'x-aqueduct-scope',
+  scope: scopeHeader,
 } as const

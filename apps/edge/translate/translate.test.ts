@@ -39,6 +39,23 @@ describe('goldens', () => {
   })
 })
 
+/** Names of the chains of each listener. */
+function served(intent: EdgeIntent): Readonly<Record<string, readonly string[]>> {
+  const { listeners } = JSON.parse(translateEdge(intent).text) as {
+    listeners: { resources: { name: string; filter_chains: { name: string }[] }[] }
+  }
+  return Object.fromEntries(
+    listeners.resources.map(({ name, filter_chains: chains }) => [name, chains.map((chain) => chain.name)]),
+  )
+}
+
+test('each namespace is on the listeners that its rules open, and nowhere when they open none', () => {
+  expect(served(read('in/connectivity.json') as EdgeIntent)).toEqual({
+    edge: ['closed', 'both.t1', 'public.t1'],
+    'edge-private': ['closed', 'both.t1', 'private.t1'],
+  })
+})
+
 describe('translation', () => {
   test('does not depend on the order of anything', () => {
     const turned: EdgeIntent = {
@@ -61,6 +78,8 @@ describe('translation', () => {
     { revokedKeyIds: ['key-new'] },
     { revokedFingerprints: ['b'.repeat(64)] },
     { hostname: 'elsewhere.example' },
+    { reach: { isPublic: true, privateLinks: [{ provider: 'aws', connectionId: 'vpce-1' }] } },
+    { reach: { isPublic: false, privateLinks: [] } },
   ]
 
   test.each(cuts)('what must cut connections changes the chain: %o', (change) => {
@@ -69,6 +88,7 @@ describe('translation', () => {
 
   const quiet: Partial<EdgeNamespace>[] = [
     { generation: 99 },
+    { generation: 99, reach: { isPublic: true, privateLinks: [] } },
     { writers: [] },
     { readers: ['sa-new'] },
     { tokens: { write: 'a.b.c', read: 'd.e.f' } },
@@ -96,6 +116,10 @@ describe('translation', () => {
     ['a namespace token is not a JWT', { tokens: { write: 'x%REQ(authorization)%', read: 'a.b.c' } }],
     ['a revoked fingerprint is not 64 lower-case hex digits', { revokedFingerprints: ['AA:BB'] }],
     ['the id of a principal or key is not printable ASCII', { writers: ['usr-\n'] }],
+    [
+      'a PSC connection id is a decimal number',
+      { reach: { isPublic: true, privateLinks: [{ provider: 'gcp', connectionId: 'vpce-1' }] } },
+    ],
     [
       'a certificate filter has no field',
       {
@@ -133,6 +157,8 @@ describe('translation', () => {
     ['public EC keys', { apiKeys: { ...full.apiKeys, jwks: '{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}' } }],
     ['not an IP address', { frontends: [{ host: 'frontend.example', port: 7233 }] }],
     ['port', { port: 0 }],
+    ['port', { privatePort: 70_000 }],
+    ['same port', { privatePort: full.port }],
   ]
 
   test.each(unusable)('refuses the whole intent: %s', (message, change) => {

@@ -3,11 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '#libs/telemetry'
 import { listenerUpdates, refusalReason } from './envoy-admin.ts'
 
-export interface Listener {
-  /** JSON of the listener without its chains; '' for no listener at all. */
-  readonly frame: string
-  /** JSON of each chain, by name. */
-  readonly chains: ReadonlyMap<string, string>
+/**
+ * The listeners of an edge. A namespace may have a chain on several of them; these stay and go together, since what is
+ * wrong with one (a certificate, say) is wrong with the others.
+ */
+export interface Listeners {
+  /** JSON of each listener without its chains. */
+  readonly frames: readonly string[]
+  /** By name, the JSON of the chain on each listener, in their order; '' where it has none. */
+  readonly chains: ReadonlyMap<string, readonly string[]>
 }
 
 export interface AcceptanceOptions {
@@ -21,19 +25,19 @@ export interface AcceptanceOptions {
 type Verdict = 'accepted' | 'refused' | 'unknown'
 
 const patienceMs = 10_000
-const none: Listener = { frame: '', chains: new Map() }
+const none: Listeners = { frames: [], chains: new Map() }
 
 /**
- * Sees to it that Envoy takes the listener. To Envoy it is all or nothing: one chain that it refuses would stop the
+ * Sees to it that Envoy takes the listeners. To Envoy each is all or nothing: one chain that it refuses would stop the
  * changes of all, and a restarted Envoy would serve nobody. So such a chain is found by halves and left out until it
  * changes. Its form of before does not stay either: it may trust what was revoked. What lies on disk in the end, and
  * between two attempts, is what Envoy took.
  */
 export class Acceptance {
   readonly #options: AcceptanceOptions
-  #wanted: { readonly version: string; readonly listener: Listener } = { version: 'none', listener: none }
+  #wanted: { readonly version: string; readonly listeners: Listeners } = { version: 'none', listeners: none }
   /** What the file says. */
-  #written: { readonly version: string; readonly listener: Listener } = this.#wanted
+  #written: { readonly version: string; readonly listeners: Listeners } = this.#wanted
   #accepted = none
   /** The hashes of chains that Envoy refuses, by name. */
   readonly #refused = new Map<string, string>()
@@ -46,15 +50,15 @@ export class Acceptance {
   }
 
   /** Begins with the file that is there. */
-  begin(version: string, listener: Listener): void {
-    this.#wanted = { version, listener }
+  begin(version: string, listeners: Listeners): void {
+    this.#wanted = { version, listeners }
     this.#written = this.#wanted
     this.#settled = false
   }
 
-  async take(version: string, listener: Listener): Promise<void> {
+  async take(version: string, listeners: Listeners): Promise<void> {
     await this.settle()
-    this.#wanted = { version, listener }
+    this.#wanted = { version, listeners }
     await this.#serve()
   }
 
@@ -72,27 +76,27 @@ export class Acceptance {
   }
 
   async #serve(): Promise<void> {
-    const listener = this.#allowed()
-    if (listenersText(listener) === listenersText(this.#written.listener)) return
-    const verdict = await this.#offer(listener)
+    const listeners = this.#allowed()
+    if (listenersText(listeners) === listenersText(this.#written.listeners)) return
+    const verdict = await this.#offer(listeners)
     if (verdict === 'refused') await this.#isolate()
   }
 
   /** What is wanted, without what Envoy is known to refuse. */
-  #allowed(): Listener {
-    const { frame, chains } = this.#wanted.listener
+  #allowed(): Listeners {
+    const { frames, chains } = this.#wanted.listeners
     for (const [name, refused] of this.#refused) {
       const chain = chains.get(name)
       if (chain === undefined || hash(chain) !== refused) this.#refused.delete(name)
     }
-    return { frame, chains: new Map([...chains].filter(([name]) => !this.#refused.has(name))) }
+    return { frames, chains: new Map([...chains].filter(([name]) => !this.#refused.has(name))) }
   }
 
   /** Writes the file and waits for what Envoy says. */
-  async #offer(listener: Listener): Promise<Verdict> {
+  async #offer(listeners: Listeners): Promise<Verdict> {
     const { dir } = this.#options
     const before = await listenerUpdates(dir)
-    await this.#write(listener)
+    await this.#write(listeners)
     if (before === undefined) return 'unknown'
     const deadline = performance.now() + patienceMs
     while (performance.now() < deadline) {
@@ -108,16 +112,16 @@ export class Acceptance {
     return 'unknown'
   }
 
-  async #write(listener: Listener): Promise<void> {
+  async #write(listeners: Listeners): Promise<void> {
     // Never the same twice, or Envoy's answer to one could be taken for that to another.
     const version = `${this.#wanted.version}-${randomBytes(4).toString('hex')}`
     this.#settled = false
-    await this.#options.write(version, listenersText(listener))
-    this.#written = { version, listener }
+    await this.#options.write(version, listenersText(listeners))
+    this.#written = { version, listeners }
   }
 
   #accept(): void {
-    this.#accepted = this.#written.listener
+    this.#accepted = this.#written.listeners
     this.#settled = true
     this.#complained = false
   }
@@ -129,7 +133,7 @@ export class Acceptance {
     const good = new Set<string>()
     const suspects: string[] = []
     for (const [name, chain] of wanted.chains) {
-      if (name === 'closed' || this.#accepted.chains.get(name) === chain) good.add(name)
+      if (name === 'closed' || sameChains(this.#accepted.chains.get(name), chain)) good.add(name)
       else suspects.push(name)
     }
     const before = this.#accepted
@@ -149,7 +153,7 @@ export class Acceptance {
    * Adds to `good`, which Envoy has, the names of those suspects that it takes.
    * @returns false when Envoy says nothing any more.
    */
-  async #sift(wanted: Listener, good: Set<string>, suspects: readonly string[]): Promise<boolean> {
+  async #sift(wanted: Listeners, good: Set<string>, suspects: readonly string[]): Promise<boolean> {
     const [namespaceId] = suspects
     if (namespaceId === undefined) return true
     const verdict = await this.#offer(only(wanted, new Set([...good, ...suspects])))
@@ -162,7 +166,7 @@ export class Acceptance {
     // Before anything else, in case that this process ends; and Envoy is then done with what it refused.
     if ((await this.#offer(only(wanted, good))) !== 'accepted') return false
     if (suspects.length === 1) {
-      this.#refused.set(namespaceId, hash(wanted.chains.get(namespaceId) ?? ''))
+      this.#refused.set(namespaceId, hash(wanted.chains.get(namespaceId) ?? []))
       this.#options.logger.error({ namespaceId, reason }, 'Envoy refuses a namespace: it is left out until it changes')
       return true
     }
@@ -181,15 +185,23 @@ export class Acceptance {
   }
 }
 
-function only({ frame, chains }: Listener, names: ReadonlySet<string>): Listener {
-  return { frame, chains: new Map([...chains].filter(([name]) => names.has(name))) }
+function only({ frames, chains }: Listeners, names: ReadonlySet<string>): Listeners {
+  return { frames, chains: new Map([...chains].filter(([name]) => names.has(name))) }
 }
 
 /** The content of the listeners' file, as a JSON list. */
-function listenersText({ frame, chains }: Listener): string {
-  return frame === '' ? '[]' : `[${frame.slice(0, -1)},"filter_chains":[${[...chains.values()].join(',')}]}]`
+function listenersText({ frames, chains }: Listeners): string {
+  const listeners = frames.map((frame, index) => {
+    const served = [...chains.values()].flatMap((own) => own[index] || [])
+    return `${frame.slice(0, -1)},"filter_chains":[${served.join(',')}]}`
+  })
+  return `[${listeners.join(',')}]`
 }
 
-function hash(chain: string): string {
-  return createHash('sha256').update(chain).digest('hex')
+function hash(chains: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(chains)).digest('hex')
+}
+
+function sameChains(some: readonly string[] | undefined, others: readonly string[]): boolean {
+  return some?.length === others.length && others.every((chain, index) => chain === some[index])
 }

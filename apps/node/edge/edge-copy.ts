@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { edgeFiles, frontendCluster } from '#libs/domain/edges'
 import { writeFileAtomic } from '#libs/processes'
 import type { Logger } from '#libs/telemetry'
-import { Acceptance, type Listener } from './acceptance.ts'
+import { Acceptance, type Listeners } from './acceptance.ts'
 import type { ReceivedEdge, Resource } from './edge-document.ts'
 
 export interface EdgeCopyOptions {
@@ -57,7 +57,7 @@ export class EdgeCopy {
       if (found === undefined) this.#create(part, resources)
       this.#written[part] = JSON.stringify(resources)
       if (part === 'routes') this.#routes = resources
-      if (part === 'listeners') this.#acceptance.begin(found?.version ?? 'none', this.#listener(resources))
+      if (part === 'listeners') this.#acceptance.begin(found?.version ?? 'none', this.#listeners(resources))
     }
     clearInterval(this.#settling)
     this.#settling = setInterval(() => {
@@ -81,7 +81,7 @@ export class EdgeCopy {
       this.#routes = document.routes
       this.#version = document.version
       await this.#writeRoutes(now)
-      await this.#acceptance.take(document.version, this.#listener(document.listeners))
+      await this.#acceptance.take(document.version, this.#listeners(document.listeners))
       clearTimeout(this.#sweep)
       if (this.#going.size === 0) return
       this.#sweep = setTimeout(() => {
@@ -111,16 +111,21 @@ export class EdgeCopy {
     await turn
   }
 
-  /** The listener with this node's address and folder. */
-  #listener([resource]: readonly Resource[]): Listener {
-    if (resource === undefined) return { frame: '', chains: new Map() }
-    const { filter_chains: chains = [], ...frame } = resource as Resource & {
-      filter_chains?: readonly { name: string }[]
-    }
-    return {
-      frame: this.#own(JSON.stringify(frame)),
-      chains: new Map(chains.map((chain) => [chain.name, this.#own(JSON.stringify(chain))])),
-    }
+  /** The listeners with this node's address and folder. */
+  #listeners(resources: readonly Resource[]): Listeners {
+    const chains = new Map<string, string[]>()
+    const frames = resources.map((resource, index) => {
+      const { filter_chains: served = [], ...frame } = resource as Resource & {
+        filter_chains?: readonly { name: string }[]
+      }
+      for (const chain of served) {
+        const own = chains.get(chain.name) ?? resources.map(() => '')
+        own[index] = this.#own(JSON.stringify(chain))
+        chains.set(chain.name, own)
+      }
+      return this.#own(JSON.stringify(frame))
+    })
+    return { frames, chains }
   }
 
   #own(text: string): string {

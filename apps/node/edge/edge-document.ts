@@ -30,7 +30,10 @@ export function readEdgeDocument(text: string): ReceivedEdge {
   const listeners = resources(parsed.listeners, 'listeners', 'envoy.config.listener.v3.Listener')
   const routes = resources(parsed.routes, 'routes', 'envoy.config.route.v3.ScopedRouteConfiguration')
   const endpoints = resources(parsed.endpoints, 'endpoints', 'envoy.config.endpoint.v3.ClusterLoadAssignment')
-  if (listeners.length !== 1 || endpoints.length !== 1) throw new Error('the edge document is not of one edge')
+  const names = new Set(listeners.map(({ name }) => name))
+  if (names.size === 0 || names.size !== listeners.length || endpoints.length !== 1) {
+    throw new Error('the edge document is not of one edge')
+  }
   checkRoutes(listeners, routes)
   return { version, listeners, routes, endpoints }
 }

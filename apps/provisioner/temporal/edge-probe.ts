@@ -1,4 +1,5 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2'
+import { connect as connectTcp } from 'node:net'
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls'
 import proto from '@temporalio/proto'
 import { coerceError } from '#libs/base'
@@ -8,6 +9,8 @@ export interface EdgeProbeTarget {
   /** The node's address and Envoy's port there. */
   readonly address: string
   readonly port: number
+  /** Of a private listener: the PROXY header of a load balancer that names the connection. */
+  readonly proxyHeader?: Uint8Array
   /** The namespace's host name: SNI, authority, and what the server's certificate must name. */
   readonly hostname: string
   /** What the edge's server certificates are verified with. */
@@ -20,10 +23,18 @@ export interface EdgeProbeTarget {
 
 /**
  * Why the edge did not answer as wanted. `unreachable`: nobody accepts, or not in time. `handshake`: TLS fails, as it
- * does while the edge has no chain for the host name. `unauthenticated`, `denied`: it knows the namespace, and refuses
+ * does while the edge has no chain for the host name. `disconnected`: TLS is good, and then the edge ends the connection
+ * without a word, as the private listener does with whom no rule lets in. `unauthenticated`, `denied`: it knows the namespace, and refuses
  * the token. `unavailable`: the edge answers, and the cell behind it does not. `unexpected`: anything else.
  */
-export type EdgeRefusal = 'unreachable' | 'handshake' | 'unauthenticated' | 'denied' | 'unavailable' | 'unexpected'
+export type EdgeRefusal =
+  | 'unreachable'
+  | 'handshake'
+  | 'disconnected'
+  | 'unauthenticated'
+  | 'denied'
+  | 'unavailable'
+  | 'unexpected'
 
 export type EdgeVersionAnswer =
   | { readonly kind: 'answered'; readonly generation: number }
@@ -84,10 +95,14 @@ export async function probeEdgeCall(target: EdgeProbeTarget, namespace: string):
 
 async function ask(target: EdgeProbeTarget, headers: Readonly<Record<string, string>>, body?: Buffer): Promise<Answer> {
   const { address, port, hostname, caPem } = target
-  const session = connect(`https://${hostname}`, {
-    createConnection: () =>
-      connectTls({ host: address, port, servername: hostname, secureContext: trusting(caPem), ALPNProtocols: ['h2'] }),
+  const socket = connectTcp({ host: address, port })
+  if (target.proxyHeader !== undefined) socket.write(target.proxyHeader)
+  const tls = connectTls({ socket, servername: hostname, secureContext: trusting(caPem), ALPNProtocols: ['h2'] })
+  let secure = false
+  tls.once('secureConnect', () => {
+    secure = true
   })
+  const session = connect(`https://${hostname}`, { createConnection: () => tls })
   try {
     return await new Promise<Answer>((resolve, reject) => {
       const timer = setTimeout(() => reject(new ProbeTimeout(target.timeoutMs)), target.timeoutMs)
@@ -95,17 +110,22 @@ async function ask(target: EdgeProbeTarget, headers: Readonly<Record<string, str
         clearTimeout(timer)
         work()
       }
-      session.once('error', (error) => finish(() => reject(error)))
-      session.once('close', () => finish(() => reject(new Error('the edge closed the connection'))))
+      const lose = (error: Error): void => finish(() => reject(secure ? new Disconnected(error.message) : error))
+      // For good: what breaks after the answer is nobody's business, and must not end the process.
+      socket.on('error', lose)
+      tls.on('error', lose)
+      session.on('error', lose)
+      session.once('close', () => lose(new Error('the edge closed the connection')))
       session.once('connect', () => {
         request(session, { ...headers, authorization: `Bearer ${target.token}` }, body).then(
           (answer) => finish(() => resolve(answer)),
-          (error: unknown) => finish(() => reject(error)),
+          (error: unknown) => lose(coerceError(error)),
         )
       })
     })
   } finally {
     session.destroy()
+    socket.destroy()
   }
 }
 
@@ -116,6 +136,9 @@ function trusting(caPem: string): SecureContext {
   if (trusted?.caPem !== caPem) trusted = { caPem, context: createSecureContext({ ca: caPem }) }
   return trusted.context
 }
+
+/** After the TLS handshake. */
+class Disconnected extends Error {}
 
 class ProbeTimeout extends Error {
   readonly code = 'ETIMEDOUT'
@@ -145,7 +168,10 @@ function request(
     })
     stream.on('trailers', takeGrpc)
     stream.on('data', (part: Buffer) => parts.push(part))
-    stream.on('end', () => resolve({ status, grpcStatus, grpcMessage, body: Buffer.concat(parts).toString('utf8') }))
+    stream.on('end', () => {
+      if (status === 0) reject(new Error('the edge closed the connection'))
+      else resolve({ status, grpcStatus, grpcMessage, body: Buffer.concat(parts).toString('utf8') })
+    })
     stream.on('error', reject)
     if (body !== undefined) stream.end(body)
   })
@@ -190,6 +216,7 @@ const unreachableCodes = new Set(['ECONNREFUSED', 'ETIMEDOUT', 'EHOSTUNREACH', '
 
 function failure(thrown: unknown): Extract<EdgeCallAnswer, { kind: 'refused' }> {
   const error = coerceError(thrown)
+  if (error instanceof Disconnected) return { kind: 'refused', reason: 'disconnected', detail: error.message }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const reason = unreachableCodes.has(code) ? 'unreachable' : 'handshake'
   return { kind: 'refused', reason, detail: error.message }

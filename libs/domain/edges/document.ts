@@ -12,7 +12,10 @@
 export interface EdgeDocument {
   /** Content hash; also the ETag. */
   readonly version: string
-  /** Of one Listener, for `edge/lds.json`. Its address is `{address}` and its paths begin with `{dir}`: the agent fills them in. */
+  /**
+   * Of the Listeners, public and private, for `edge/lds.json`. Their address is `{address}` and their paths begin with
+   * `{dir}`: the agent fills them in. A namespace's chain has the namespace's id as its name on each of them.
+   */
   readonly listeners: unknown
   /** Of ScopedRouteConfigurations named `<namespace>@<chain hash>`, for `edge/routes.json`. */
   readonly routes: unknown

@@ -11,6 +11,7 @@ export type { CertificateFilter } from './certificate-filter.ts'
 export type { EdgeDocument } from './document.ts'
 export type { EdgeIntent, EdgeNamespace, EdgeNexus, EdgeNexusEndpoint, TokenTrust } from './intent.ts'
 export {
+  type NexusSecret,
   nexusCallbackHost,
   nexusCallbackPattern,
   nexusEndpointHost,
@@ -18,7 +19,6 @@ export {
   nexusProbeHost,
   nexusProxyAuthorization,
   nexusProxyUrl,
-  type NexusSecret,
   nexusTokenPrefix,
 } from './nexus-names.ts'
 export { luaMetadata, nexusCluster, nexusScope, operationTokenHeader, scopeHeader } from './nexus-router.ts'

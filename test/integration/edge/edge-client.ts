@@ -1,4 +1,5 @@
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2'
+import { connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
 export interface Identity {
@@ -14,6 +15,8 @@ export interface ConnectionOptions {
   /** '' sends none. */
   readonly serverName: string
   readonly identity?: Identity | undefined
+  /** Sent ahead of the TLS handshake: a PROXY header, as load balancers send it. */
+  readonly before?: Buffer | undefined
   /** For names that the server's certificate is not for. */
   readonly anyName?: boolean
 }
@@ -48,13 +51,15 @@ export class EdgeConnection {
   readonly #failure = Promise.withResolvers<never>()
   closed = false
 
-  constructor({ host, port, ca, serverName, identity, anyName }: ConnectionOptions) {
+  constructor({ host, port, ca, serverName, identity, before, anyName }: ConnectionOptions) {
+    const socket = connectTcp({ host, port })
+    if (before !== undefined) socket.write(before)
+    socket.on('error', (error) => this.#failure.reject(error))
     this.#session = connect('https://edge', {
       ...lenient,
       createConnection: () =>
         connectTls({
-          host,
-          port,
+          socket,
           ca,
           servername: serverName,
           ALPNProtocols: ['h2'],
@@ -99,7 +104,10 @@ export class EdgeConnection {
       })
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))
       stream.on('error', reject)
-      stream.on('end', () => resolve(reply(head, trailers, Buffer.concat(chunks))))
+      stream.on('end', () => {
+        if (head[':status'] === undefined) reject(new Error('the connection was closed without an answer'))
+        else resolve(reply(head, trailers, Buffer.concat(chunks)))
+      })
       stream.end(body)
     })
   }

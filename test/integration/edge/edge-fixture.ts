@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { importJWK, type JWTPayload, SignJWT } from 'jose'
 import { coerceError } from '#libs/base'
-import { type EdgeIntent, type EdgeNamespace, edgeVersionPath } from '#libs/domain/edges'
+import {
+  type EdgeIntent,
+  type EdgeNamespace,
+  edgeVersionPath,
+  type ProxyField,
+  proxyFieldOf,
+  proxyHeader,
+} from '#libs/domain/edges'
 import {
   type CertificateAuthority,
   createCertificateAuthority,
@@ -22,7 +29,8 @@ import { until } from '../../harness/until.ts'
 import { type CallOptions, type ConnectionOptions, EdgeConnection, type Identity, type Reply } from './edge-client.ts'
 import { EchoFrontend } from './frontend.ts'
 
-export type TestCall = Partial<CallOptions> & Partial<Pick<ConnectionOptions, 'serverName' | 'anyName' | 'identity'>>
+export type TestCall = Partial<CallOptions> &
+  Partial<Pick<ConnectionOptions, 'serverName' | 'anyName' | 'identity' | 'port' | 'before'>>
 
 /** What a namespace token looks like; the echo frontend does not verify it. */
 export const writeToken = 'eyJ3.write.c2ln'
@@ -117,22 +125,28 @@ export class EdgeFixture {
   async apply(namespaces: readonly EdgeNamespace[]): Promise<number> {
     this.#generation += 1
     const generation = this.#generation
-    const translation = translateEdge(this.intent(namespaces.map((namespace) => ({ ...namespace, generation }))))
-    if (translation.problems.length > 0) throw new Error(JSON.stringify(translation.problems))
-    const begin = performance.now()
-    if (this.#envoy === undefined) this.copy.prepare()
-    await this.copy.take(readEdgeDocument(translation.text))
-    await this.startEnvoy()
+    const begin = await this.take(namespaces.map((namespace) => ({ ...namespace, generation })))
     const last = namespaces.at(-1)
     if (last !== undefined) await this.awaitGeneration(last, generation)
     for (const namespace of namespaces.slice(0, 20)) await this.awaitGeneration(namespace, generation)
     return performance.now() - begin
   }
 
+  /** Gives the edge these namespaces as they are. Returns when it began, by `performance.now()`. */
+  async take(namespaces: readonly EdgeNamespace[]): Promise<number> {
+    const translation = translateEdge(this.intent(namespaces))
+    if (translation.problems.length > 0) throw new Error(JSON.stringify(translation.problems))
+    const begin = performance.now()
+    if (this.#envoy === undefined) this.copy.prepare()
+    await this.copy.take(readEdgeDocument(translation.text))
+    await this.startEnvoy()
+    return begin
+  }
+
   async awaitGeneration(namespace: EdgeNamespace, generation: number): Promise<void> {
     const token = await this.probeToken(namespace.id)
     await until(`${namespace.id} is served with generation ${generation}`, async () => {
-      const reply = await this.version(namespace, token).catch(() => undefined)
+      const reply = await this.version(namespace, token, this.#wayTo(namespace)).catch(() => undefined)
       return reply?.httpStatus === 200 && (JSON.parse(reply.body) as { generation: number }).generation >= generation
     }).catch((thrown: unknown) => {
       // What Envoy does not take, it says in its log.
@@ -140,14 +154,26 @@ export class EdgeFixture {
     })
   }
 
-  async version(namespace: EdgeNamespace, token: string): Promise<Reply> {
-    return await this.call(namespace, { path: edgeVersionPath, method: 'GET', contentType: '', token })
+  async version(namespace: EdgeNamespace, token: string, way: TestCall = {}): Promise<Reply> {
+    return await this.call(namespace, { path: edgeVersionPath, method: 'GET', contentType: '', token, ...way })
   }
 
-  connect(namespace: EdgeNamespace, { serverName, anyName, identity }: TestCall = {}): EdgeConnection {
+  /** The private listener, over a connection of which a load balancer says these things. */
+  privately(...fields: readonly ProxyField[]): TestCall {
+    return { port: this.privatePort, before: proxyHeader(fields) }
+  }
+
+  /** By a private link where it is not public. */
+  #wayTo({ reach }: EdgeNamespace): TestCall {
+    const [link] = reach?.privateLinks ?? []
+    return reach === undefined || reach.isPublic || link === undefined ? {} : this.privately(proxyFieldOf(link))
+  }
+
+  connect(namespace: EdgeNamespace, { serverName, anyName, identity, port, before }: TestCall = {}): EdgeConnection {
     return new EdgeConnection({
       host: this.address,
-      port: this.port,
+      port: port ?? this.port,
+      before,
       ca: this.serverCa.certificatePem,
       serverName: serverName ?? namespace.hostname,
       identity,

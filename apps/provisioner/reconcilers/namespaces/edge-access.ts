@@ -7,8 +7,8 @@ export interface EdgeAccess {
   /** Makes sure that there is a server certificate for the namespace's host name. */
   ensureCertificate(row: NamespaceRow): Promise<void>
   /**
-   * Waits, for a few seconds at most, until every edge of the cell answers with this generation or a later one, and a
-   * call through it has reached the cell.
+   * Waits, for a few seconds at most, until every edge of the cell answers with this generation or a later one on each
+   * listener that the namespace's connectivity rules open, on no other, and a call through it has reached the cell.
    */
   awaitServing(
     cellId: string,

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemActor } from '#libs/authz'
 import type { Clock } from '#libs/base'
+import type { Reach } from '#libs/domain/connectivity-rules'
+import { type PrivateLink, proxyFieldOf, proxyHeader } from '#libs/domain/edges'
 import { nodePorts } from '#libs/domain/nodes'
 import { openAuthority, openSigningKey, probeIssuer, type TokenSigner, tokenSigner } from '#libs/keyring'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
+import { readReach } from '#libs/store/connectivity-rules'
 import type { NamespaceRow } from '#libs/store/namespaces'
 import { listNodes } from '#libs/store/nodes'
 import { remembered } from '../../remembered.ts'
@@ -28,6 +31,9 @@ const firstPauseMs = 25
 const longestPauseMs = 250
 const probeTimeoutMs = 2_000
 const tokenLifetimeMs = 5 * 60_000
+
+const withoutRules: Reach = { isPublic: true, privateLinks: [] }
+const nowhere: Reach = { isPublic: false, privateLinks: [] }
 
 type Look = { readonly kind: 'yes'; readonly generation: number } | { readonly kind: 'no'; readonly detail: string }
 
@@ -55,14 +61,20 @@ export class ProbedEdgeAccess implements EdgeAccess {
     namespaceId: string,
     generation: number,
   ): Promise<EdgeAnswer<{ readonly kind: 'serving'; readonly generation: number }>> {
-    const look = await this.#everyEdge(cellId, namespaceId, (target) => isServing(target, namespaceId, generation))
+    const reach = await readReach(
+      this.#deps.database.all,
+      system.authorize('namespace', 'update', { tenantId: tenantOf(namespaceId), namespaceId }),
+    )
+    const look = await this.#everyEdge(cellId, namespaceId, (target) =>
+      isReached(target, reach ?? withoutRules, (way) => isServing(way, namespaceId, generation)),
+    )
     return look.kind === 'yes'
       ? { kind: 'serving', generation: look.generation }
       : { kind: 'not_yet', detail: look.detail }
   }
 
   async awaitAbsence(cellId: string, namespaceId: string): Promise<EdgeAnswer<{ readonly kind: 'absent' }>> {
-    const look = await this.#everyEdge(cellId, namespaceId, isAbsent)
+    const look = await this.#everyEdge(cellId, namespaceId, (target) => isReached(target, nowhere, isAbsent))
     return look.kind === 'yes' ? { kind: 'absent' } : { kind: 'not_yet', detail: look.detail }
   }
 
@@ -110,6 +122,31 @@ async function lookUntil(
     if (seen.kind === 'yes' || performance.now() + pauseMs > deadline) return seen
     await sleep(pauseMs)
   }
+}
+
+/** Seen on every way that the rules open, and on none that they do not. `serving` looks at one that they open. */
+async function isReached(
+  target: EdgeProbeTarget,
+  { isPublic, privateLinks }: Reach,
+  serving: (way: EdgeProbeTarget) => Promise<Look>,
+): Promise<Look> {
+  const looks = await Promise.all([
+    isPublic ? serving(target) : isAbsent(target),
+    ...privateLinks.map((link) => serving(privately(target, [link]))),
+    // With rules, the listener has the namespace, and whoever comes by none of them is disconnected.
+    ...(privateLinks.length === 0 ? [isAbsent(privately(target, []))] : []),
+  ])
+  const served = looks.flatMap((look) => (look.kind === 'yes' ? [look.generation] : []))
+  return looks.find((look) => look.kind === 'no') ?? { kind: 'yes', generation: Math.max(...served) }
+}
+
+function privately(target: EdgeProbeTarget, links: readonly PrivateLink[]): EdgeProbeTarget {
+  return { ...target, port: nodePorts.edgePrivate, proxyHeader: proxyHeader(links.map(proxyFieldOf)) }
+}
+
+/** `<name>.<tenant id>` */
+function tenantOf(namespaceId: string): string {
+  return namespaceId.slice(namespaceId.lastIndexOf('.') + 1)
 }
 
 async function isServing(target: EdgeProbeTarget, namespaceId: string, generation: number): Promise<Look> {
