@@ -32,7 +32,10 @@ function isAccountAdmin(alias: string): RawBuilder<boolean> {
  */
 export async function listAssignments(
   executor: Executor,
-  proof: Authorized<'namespace', 'read'>,
+  proof: Authorized<
+    'namespace',
+    'read_user_assignments' | 'read_service_account_assignments' | 'read_user_group_assignments'
+  >,
   table: Table,
   page: { readonly after: string | undefined; readonly limit: number },
 ): Promise<readonly Assignment[]> {
@@ -53,11 +56,11 @@ export async function listAssignments(
 
 /** The strongest that a group of the user `p` gives it. */
 function groupPermission(namespaceId: string): RawBuilder<unknown> {
-  return sql`select ${strongest(sql`case when ${isAccountAdmin('g')} then 'admin' else gn.permission end`)}
+  return sql`(select ${strongest(sql`case when ${isAccountAdmin('g')} then 'admin' else gn.permission end`)}
     from user_group_members m
     join user_groups g on g.id = m.group_id and g.tenant_id = m.tenant_id and g.deleted_at is null
     left join namespace_grants gn on gn.tenant_id = m.tenant_id and gn.namespace_id = ${namespaceId} and gn.principal_id = g.id
-    where m.tenant_id = p.tenant_id and m.user_id = p.id`
+    where m.tenant_id = p.tenant_id and m.user_id = p.id)`
 }
 
 /** Of a row of the table: whether it can do something on the namespace, by whichever way. Of none that is not there. */

@@ -12,6 +12,12 @@ export interface GrantedAccess {
 
 export const noAccess: GrantedAccess = Object.freeze({ grants: new Map(), customRoleIds: [] })
 
+/** Whoever may say who has access to one namespace, by the kind of who gets it. */
+export type GrantProof = Authorized<
+  'namespace',
+  'grant_user_access' | 'grant_service_account_access' | 'grant_user_group_access'
+>
+
 /** Whoever may make or change a principal may say what it has access to. */
 export type AccessProof =
   | Authorized<'account', 'create_user'>
@@ -19,7 +25,7 @@ export type AccessProof =
   | Authorized<'account', 'create_service_account'>
   | Authorized<'account', 'provision_identities'>
   | Authorized<'namespace', 'create_service_account'>
-  | Authorized<'namespace', 'grant_access'>
+  | GrantProof
   | Authorized<'user', 'update'>
   | Authorized<'user', 'delete'>
   | Authorized<'user_group', 'update'>
@@ -47,7 +53,7 @@ export async function replaceAccess(
  */
 export async function setGrant(
   trx: Trx,
-  proof: Authorized<'namespace', 'grant_access'>,
+  proof: GrantProof,
   principalId: string,
   permission: NamespacePermission | undefined,
 ): Promise<void> {
@@ -70,12 +76,12 @@ export async function setGrant(
 export async function accessOf(
   executor: Executor,
   proof: { readonly target: { readonly tenantId: string } } & (
-    | Authorized<'service_account', 'read' | 'list' | 'update'>
-    | Authorized<'user', 'read' | 'list' | 'update'>
-    | Authorized<'user_group', 'read' | 'list' | 'update'>
+    | Authorized<'service_account', 'read' | 'list' | 'update' | 'delete' | 'create_api_key'>
+    | Authorized<'user', 'read' | 'list' | 'update' | 'delete'>
+    | Authorized<'user_group', 'read' | 'list' | 'update' | 'delete' | 'add_member' | 'remove_member'>
     | Authorized<'identity', 'read'>
     | Authorized<'account', 'provision_identities'>
-    | Authorized<'namespace', 'grant_access'>
+    | GrantProof
   ),
   principalIds: readonly string[],
 ): Promise<ReadonlyMap<string, GrantedAccess>> {
