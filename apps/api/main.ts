@@ -9,6 +9,8 @@ import { configuredMasterKey, sealer } from '#libs/sealing'
 import { assertSchemaFits, Database, type DatabaseRole, roleUrl } from '#libs/store'
 import { createLogger, createMetrics } from '#libs/telemetry'
 import { buildApi } from './app.ts'
+import { auditMetrics } from './audit/audit-metrics.ts'
+import { AuditWriter } from './audit/audit-writer.ts'
 import { apiKeyTokens } from './auth/api-key-tokens.ts'
 import { outboxMailer } from './mail/outbox-mailer.ts'
 import { smtpMailer } from './mail/smtp-mailer.ts'
@@ -63,6 +65,10 @@ const mailer =
     : smtpMailer({ url: settings.smtpUrl, from: settings.mailFrom })
 const invitationMails = new UserInvitationMails({ database: signupDatabase, mailer, logger, clock, publicUrl })
 
+const auditParts = { logger, metrics: auditMetrics(registry) }
+const audit = new AuditWriter({ ...auditParts, database, interface: 'cloud_rest' })
+const operatorAudit = new AuditWriter({ ...auditParts, database: operatorDatabase, interface: 'operator' })
+
 const api = await buildApi({
   database,
   clock,
@@ -79,6 +85,7 @@ const api = await buildApi({
   // The first key of a tenant is signed while a connection of the sign-up pool is held: hence from the other pool.
   signup: { database: signupDatabase, apiKeyTokens: tokens, requestsPerMinute: settings.signupsPerMinute },
   identity,
+  audit,
   badCredentialsPerSecond: settings.badCredentialsPerSecond,
 })
 operatorMetrics(registry, operatorDatabase, clock)
@@ -90,6 +97,7 @@ const operator = await buildOperator({
   clock,
   publicUrl,
   version,
+  audit: operatorAudit,
   tls: { certificatePem: identity.certificateChain, keyPem: identity.key, operatorCaPem },
 })
 identity.onChange(({ certificateChain, key }) =>
@@ -117,6 +125,8 @@ async function stop(): Promise<void> {
   await Promise.all([grpc.stop(drainMs), invitationMails.stop(), ...servers.map((server) => server.close())])
   clearTimeout(timer)
   stopIdentity()
+  // What was refused until the last moment.
+  await Promise.all([audit.stop(), operatorAudit.stop()])
   await Promise.all([database.close(), signupDatabase.close(), operatorDatabase.close()])
 }
 stopWhenTold(stop, (error) => logger.error({ err: error }, 'did not stop in order'))

@@ -1,12 +1,29 @@
 import type { Server } from 'node:https'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Trx } from '#libs/store'
 import type { Logger } from '#libs/telemetry'
+import { appendCall, auditCalls, describeCall } from '../audit/audit-calls.ts'
+import type { AuditRecorder } from '../audit/audit-writer.ts'
 import { callerOf } from './authenticate-operators.ts'
 
 const notes = new WeakMap<FastifyRequest, Record<string, string>>()
 
-/** One line a call: who did what to whom, and how it ended. Bodies and answers stay out: they hold tokens and keys. */
-export function auditLog(app: FastifyInstance<Server>, logger: Logger): void {
+/**
+ * One line in the log a call, and an entry in the audit log for each change and each refusal: who did what to whom, and
+ * how it ended. Bodies and answers stay out: they hold tokens and keys.
+ */
+export function auditLog(app: FastifyInstance<Server>, logger: Logger, recorder: AuditRecorder): void {
+  auditCalls(app, {
+    recorder,
+    interface: 'operator',
+    whoOf: (request) => {
+      const { operator, fingerprint } = callerOf(request)
+      return {
+        ...(operator === undefined ? {} : { principal: { type: 'operator', id: operator, name: operator } }),
+        ...(fingerprint === undefined ? {} : { credential: { kind: 'certificate', id: fingerprint } }),
+      }
+    },
+  })
   app.addHook('onResponse', async (request, reply) => {
     const line = {
       ...callerOf(request),
@@ -24,7 +41,21 @@ export function auditLog(app: FastifyInstance<Server>, logger: Logger): void {
   })
 }
 
-/** Adds to the call's line what its path does not say: the id of what was made, a reason. Never a secret. */
+/** Adds to the call's line and entry what its path does not say: the id of what was made, a reason. Never a secret. */
 export function note(request: FastifyRequest, more: Readonly<Record<string, string>>): void {
   notes.set(request, { ...notes.get(request), ...more })
+  describeCall(request, { target: more })
+}
+
+/**
+ * Appends the entry of what an operator changed, as the last statement of the change's transaction: both are kept, or
+ * neither. A route that forgets it gets its entry a moment after its answer.
+ */
+export async function audited(
+  trx: Trx,
+  request: FastifyRequest,
+  more: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  note(request, more)
+  await appendCall(trx, request)
 }

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { authorize } from '#libs/authz'
 import { getCertificate, listCertificates, revokeCertificate } from '#libs/store/certificates'
 import { revokeOperatorCertificate } from '#libs/store/operators'
-import { note } from './audit-log.ts'
+import { audited, note } from './audit-log.ts'
 import { claimsOf } from './authenticate-operators.ts'
 import { certificateOf, certificateSchema } from './certificate-answer.ts'
 import { changeOperators } from './change-operators.ts'
@@ -55,7 +55,14 @@ export function certificateRoutes(app: FastifyInstance, { database, pages }: Ope
     async (call) => {
       const proof = authorize(claimsOf(call), 'certificate', 'delete', { certificateId: call.params.id })
       const { operator_name: operatorName } = await getCertificate(database.all, proof)
-      if (operatorName === null) return certificateOf(await revokeCertificate(database.all, proof))
+      if (operatorName === null) {
+        const revoked = await database.all.transaction().execute(async (trx) => {
+          const row = await revokeCertificate(trx, proof)
+          await audited(trx, call)
+          return row
+        })
+        return certificateOf(revoked)
+      }
       note(call, { operatorName })
       return changeOperators(database, call, async (trx, claims) => {
         const ofOperator = authorize(claims, 'operator', 'update', { operatorName })

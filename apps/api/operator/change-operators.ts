@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import type { OperatorClaims } from '#libs/authz'
 import type { Database, Trx } from '#libs/store'
 import { lockOperators } from '#libs/store/operators'
+import { audited } from './audit-log.ts'
 import { claimsAnew } from './authenticate-operators.ts'
 
 /**
@@ -15,6 +16,8 @@ export async function changeOperators<Result>(
 ): Promise<Result> {
   return database.all.transaction().execute(async (trx) => {
     await lockOperators(trx)
-    return work(trx, await claimsAnew(request, trx))
+    const result = await work(trx, await claimsAnew(request, trx))
+    await audited(trx, request)
+    return result
   })
 }

@@ -2,7 +2,8 @@ import type { Authorized } from '#libs/authz'
 import { AppError, invalid, newId } from '#libs/base'
 import { openAuthority } from '#libs/keyring'
 import { describeCertificate, type IssuedCertificate, issueCertificate, issueFromCsr } from '#libs/pki'
-import { recordCertificate } from '#libs/store/certificates'
+import type { Trx } from '#libs/store'
+import { type CertificateRow, recordCertificate } from '#libs/store/certificates'
 import { getTenant } from '#libs/store/tenants'
 import type { OperatorContext } from './operator-context.ts'
 
@@ -30,12 +31,14 @@ const defaultValidityDays = 90
 /**
  * A client certificate from the tenant's managed CA. Name and lifetime are the operator's to say; of a CSR only the key
  * is taken.
+ * @param written told in the transaction that keeps the certificate.
  * @throws AppError `not_found`; `invalid` naming the field.
  */
 export async function issueTenantCertificate(
   { database, sealer, clock }: OperatorContext,
   proof: Authorized<'tenant', 'create_certificate'>,
   asked: TenantCertificateRequest,
+  written: (trx: Trx, row: CertificateRow) => Promise<void>,
 ): Promise<TenantCertificate> {
   const { id: tenantId } = await getTenant(database.all, proof)
   const authority = await openAuthority(database.all, sealer, { purpose: 'tenant', tenantId })
@@ -54,7 +57,7 @@ export async function issueTenantCertificate(
   const issued: IssuedCertificate & { readonly keyPem?: string } = await inOurFields(() =>
     csr === undefined ? issueCertificate(profile) : issueFromCsr({ ...profile, csrPem: csr }),
   )
-  const row = await recordCertificate(database.all, {
+  const wanted = {
     id: newId('cert'),
     authorityId: authority.id,
     purpose: 'tenant_client',
@@ -62,6 +65,11 @@ export async function issueTenantCertificate(
     commonName: describeCertificate(issued.certificatePem).commonName,
     issued,
     issuedBy: proof.actor.id,
+  } as const
+  const row = await database.all.transaction().execute(async (trx) => {
+    const recorded = await recordCertificate(trx, wanted)
+    await written(trx, recorded)
+    return recorded
   })
   return {
     id: row.id,

@@ -84,15 +84,16 @@ export function operatorCertificateRoutes(
       const { row, certificatePem, keyPem } = await changeOperators(database, call, async (trx, claims) => {
         const proof = authorize(claims, 'operator', 'create_certificate', { operatorName })
         const { name } = await getOperator(trx, proof)
-        return issueOperatorCertificate(trx, sealer, {
+        const made = await issueOperatorCertificate(trx, sealer, {
           name,
           validityDays,
           ...(csr === undefined ? {} : { csrPem: csr }),
           issuedBy: proof.actor.id,
           now: clock.now(),
         })
+        note(call, { certificateId: made.row.id, certificateFingerprint: made.row.fingerprint })
+        return made
       })
-      note(call, { certificateId: row.id, certificateFingerprint: row.fingerprint })
       reply.header('cache-control', 'no-store')
       return {
         id: row.id,

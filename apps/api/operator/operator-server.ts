@@ -1,12 +1,15 @@
 import type { Server } from 'node:https'
 import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { Database } from '#libs/store'
+import type { AuditRecorder } from '../audit/audit-writer.ts'
+import { nobody } from '../audit/entry-of-claims.ts'
 import { openapi } from '../openapi/openapi.ts'
 import { pageTokens } from '../paging/page-tokens.ts'
 import { errors } from '../plugins/errors.ts'
 import { health } from '../plugins/health.ts'
 import { parseJsonBody } from '../plugins/json-body.ts'
 import { restServerOptions } from '../transport/rest-server-options.ts'
+import { auditEntryRoutes } from './audit-entries.ts'
 import { auditLog } from './audit-log.ts'
 import { authenticateOperators } from './authenticate-operators.ts'
 import { certificateRoutes } from './certificates.ts'
@@ -23,6 +26,8 @@ import { waitlistRoutes } from './waitlist.ts'
 export interface OperatorDeps extends Omit<OperatorContext, 'pages'> {
   /** Of the product, for the OpenAPI document. */
   readonly version: string
+  /** Where refusals are written down, as the role `aqueduct_operator`. */
+  readonly audit: AuditRecorder
   readonly tls: {
     /** What the listener shows: leaf first, then intermediates. */
     readonly certificatePem: string
@@ -40,7 +45,7 @@ const handshakeTimeout = 10_000
  * and not revoked. No side effects until `listen`. A renewed server certificate goes to `app.server.setSecureContext`.
  */
 export async function buildOperator(deps: OperatorDeps): Promise<FastifyInstance<Server>> {
-  const { database, logger, tls } = deps
+  const { database, logger, tls, audit } = deps
   const app = fastify({
     ...(restServerOptions as FastifyServerOptions<Server>),
     https: {
@@ -55,10 +60,21 @@ export async function buildOperator(deps: OperatorDeps): Promise<FastifyInstance
   })
   app.server.on('tlsClientError', (error, socket) => {
     const { code } = error as NodeJS.ErrnoException
-    logger.info({ source: socket.remoteAddress, reason: code ?? error.message }, 'operator handshake refused')
+    const reason = code ?? error.message
+    logger.info({ source: socket.remoteAddress, reason }, 'operator handshake refused')
+    audit.record({
+      ...nobody,
+      interface: 'operator',
+      operation: 'TLS handshake',
+      sourceAddress: socket.remoteAddress ?? '',
+      target: {},
+      outcome: 'UNAUTHENTICATED',
+      reason,
+      requestId: '',
+    })
   })
   await app.register(errors, { logger })
-  auditLog(app, logger)
+  auditLog(app, logger, audit)
   authenticateOperators(app, database)
   const context: OperatorContext = { ...deps, pages: pageTokens(deps.sealer) }
 
@@ -76,6 +92,7 @@ export async function buildOperator(deps: OperatorDeps): Promise<FastifyInstance
         operatorCertificateRoutes(routes, context)
         fleetRoutes(routes, context)
         operationRoutes(routes, context)
+        auditEntryRoutes(routes, context)
         routes.get('/openapi.json', { schema: { hide: true } }, async () => operatorDocument(app.swagger()))
       },
       { prefix: '/operator/v1' },

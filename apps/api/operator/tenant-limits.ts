@@ -3,7 +3,7 @@ import { authorize } from '#libs/authz'
 import { invalid } from '#libs/base'
 import { highestPace, type PaceOverrides, paceLimits, paceOf, validatePace } from '#libs/domain/tenants'
 import { getTenant, setTenantLimits, type TenantRow } from '#libs/store/tenants'
-import { note } from './audit-log.ts'
+import { audited, note } from './audit-log.ts'
 import { claimsOf } from './authenticate-operators.ts'
 import type { OperatorContext } from './operator-context.ts'
 import { answer, type ById, idParameter, integer, request, route } from './schemas.ts'
@@ -51,7 +51,12 @@ export function tenantLimitRoutes(app: FastifyInstance, { database }: OperatorCo
       const problems = validatePace(call.body)
       if (problems.length > 0) throw invalid(problems)
       note(call, { limits: JSON.stringify(call.body) })
-      return limitsOf(await database.all.transaction().execute((trx) => setTenantLimits(trx, proof, call.body)))
+      const row = await database.all.transaction().execute(async (trx) => {
+        const changed = await setTenantLimits(trx, proof, call.body)
+        await audited(trx, call)
+        return changed
+      })
+      return limitsOf(row)
     },
   )
 }

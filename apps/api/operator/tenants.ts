@@ -1,11 +1,12 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { authorize } from '#libs/authz'
 import { invalid } from '#libs/base'
 import { validateSuspension } from '#libs/domain/tenants'
 import { openAuthority } from '#libs/keyring'
 import { describeCertificate } from '#libs/pki'
+import type { Trx } from '#libs/store'
 import { getTenant, listTenants, setTenantState, type TenantRow } from '#libs/store/tenants'
-import { note } from './audit-log.ts'
+import { audited, note } from './audit-log.ts'
 import { claimsOf } from './authenticate-operators.ts'
 import { issueTenantCertificate, type TenantCertificateRequest } from './issue-tenant-certificate.ts'
 import type { OperatorContext } from './operator-context.ts'
@@ -64,6 +65,12 @@ const issueSchema = request(
 export function tenantRoutes(app: FastifyInstance, context: OperatorContext): void {
   const { database, sealer, pages } = context
   const params = idParameter
+  const change = (call: FastifyRequest, work: (trx: Trx) => Promise<TenantRow>) =>
+    database.all.transaction().execute(async (trx) => {
+      const row = await work(trx)
+      await audited(trx, call)
+      return row
+    })
 
   app.get<{ Querystring: PageQuery }>(
     '/tenants',
@@ -99,9 +106,7 @@ export function tenantRoutes(app: FastifyInstance, context: OperatorContext): vo
       const problems = validateSuspension(reason)
       if (problems.length > 0) throw invalid(problems)
       note(call, { reason })
-      return tenantOf(
-        await database.all.transaction().execute((trx) => setTenantState(trx, proof, 'suspended', reason)),
-      )
+      return tenantOf(await change(call, (trx) => setTenantState(trx, proof, 'suspended', reason)))
     },
   )
 
@@ -110,7 +115,7 @@ export function tenantRoutes(app: FastifyInstance, context: OperatorContext): vo
     { schema: route(tag, 'Take its calls again', tenantSchema, { params, body: noBody }) },
     async (call) => {
       const proof = authorize(claimsOf(call), 'tenant', 'update', { tenantId: call.params.id })
-      return tenantOf(await database.all.transaction().execute((trx) => setTenantState(trx, proof, 'active', '')))
+      return tenantOf(await change(call, (trx) => setTenantState(trx, proof, 'active', '')))
     },
   )
 
@@ -131,8 +136,9 @@ export function tenantRoutes(app: FastifyInstance, context: OperatorContext): vo
     { schema: route(tag, 'Issue a client certificate', issuedSchema, { params, body: issueSchema }) },
     async (call, reply) => {
       const proof = authorize(claimsOf(call), 'tenant', 'create_certificate', { tenantId: call.params.id })
-      const issued = await issueTenantCertificate(context, proof, call.body)
-      note(call, { certificateId: issued.id, certificateFingerprint: issued.fingerprint })
+      const issued = await issueTenantCertificate(context, proof, call.body, (trx, { id, fingerprint }) =>
+        audited(trx, call, { certificateId: id, certificateFingerprint: fingerprint }),
+      )
       reply.header('cache-control', 'no-store')
       return issued
     },

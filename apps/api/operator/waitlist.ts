@@ -7,7 +7,7 @@ import { decideWaitlistEntry, listWaitlist, type WaitlistEntryRow } from '#libs/
 import { invitationMail } from '../mail/invitation-mail.ts'
 import { type Delivery, MailError, type MailMessage } from '../mail/mailer.ts'
 import { invitationExpiry, newInvitationToken } from '../signup/invitation-token.ts'
-import { note } from './audit-log.ts'
+import { audited, note } from './audit-log.ts'
 import { claimsOf } from './authenticate-operators.ts'
 import type { OperatorContext } from './operator-context.ts'
 import { type PageQuery, pageParameters, readPage } from './paging.ts'
@@ -94,7 +94,12 @@ export function waitlistRoutes(app: FastifyInstance, context: OperatorContext): 
     },
     async (call) => {
       const proof = authorize(claimsOf(call), 'waitlist_entry', 'update', { entryId: call.params.id })
-      return entryOf(await database.all.transaction().execute((trx) => decideWaitlistEntry(trx, proof, 'rejected')))
+      const row = await database.all.transaction().execute(async (trx) => {
+        const decided = await decideWaitlistEntry(trx, proof, 'rejected')
+        await audited(trx, call)
+        return decided
+      })
+      return entryOf(row)
     },
   )
 }
@@ -107,10 +112,12 @@ async function approve(context: OperatorContext, call: FastifyRequest, entryId: 
   const expiresAt = invitationExpiry(clock.now())
   const { entry, invitation } = await database.all.transaction().execute(async (trx) => {
     const approved = await decideWaitlistEntry(trx, proof, 'approved')
-    return { entry: approved, invitation: await createInvitation(trx, proof, approved, token, expiresAt) }
+    const created = await createInvitation(trx, proof, approved, token, expiresAt)
+    await audited(trx, call, { invitationId: created.id })
+    return { entry: approved, invitation: created }
   })
   const mail = await deliver(context, invitationMail({ to: entry.email, publicUrl, token, expiresAt }), call.id)
-  note(call, { invitationId: invitation.id, mail })
+  note(call, { mail })
   return {
     entry: entryOf(entry),
     invitation: { id: invitation.id, expiresAt: invitation.expires_at.toISOString() },

@@ -58,8 +58,16 @@ function sendNoRoute(
   return sendStatus(reply, { ...status, httpStatus: 405 })
 }
 
+const statuses = new WeakMap<FastifyRequest, Status>()
+
+/** The Status that a request was answered with, if it was answered with one. */
+export function statusSent(request: FastifyRequest): Status | undefined {
+  return statuses.get(request)
+}
+
 /** Answers with a Status. Sets the headers that HTTP wants beside it. */
 export function sendStatus(reply: FastifyReply, status: Status): FastifyReply {
+  statuses.set(reply.request, status)
   if (status.httpStatus === 401) reply.header('www-authenticate', 'Bearer')
   if (status.retryAfterSeconds !== undefined) reply.header('retry-after', status.retryAfterSeconds)
   return reply

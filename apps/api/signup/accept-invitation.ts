@@ -28,11 +28,13 @@ export interface Acceptance {
 /**
  * Spends an invitation. Of an applicant: tenant, account owner and first API key come into being together or not at all.
  * Of a user of a tenant: the user's first API key does. Of two that spend the same one at once, one wins.
+ * @param written told in the same transaction, last of all, whom it made.
  * @throws AppError `unauthenticated`
  */
 export async function acceptInvitationOf(
   { database, apiKeyTokens, clock }: AcceptDeps,
   token: string,
+  written: (trx: Trx, invitationId: string, answer: Acceptance) => Promise<void>,
 ): Promise<{ readonly invitationId: string; readonly answer: Acceptance }> {
   const now = clock.now()
   const proof = authorize({ kind: 'anonymous' }, 'invitation', 'accept', { fleet: true })
@@ -63,6 +65,7 @@ export async function acceptInvitationOf(
       user: { id: userId, email: joined.email },
       apiKey: { id: row.id, token: secret, expiresAt: row.expires_at.toISOString() },
     }
+    await written(trx, invitationId, answer)
     return { invitationId, answer }
   })
 }

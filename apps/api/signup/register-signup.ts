@@ -1,11 +1,13 @@
 import rateLimit from '@fastify/rate-limit'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError, type Clock } from '#libs/base'
 import type { Database } from '#libs/store'
 import type { Logger } from '#libs/telemetry'
+import { appendCall, auditCalls, type CallFacts } from '../audit/audit-calls.ts'
+import type { AuditRecorder } from '../audit/audit-writer.ts'
 import type { ApiKeyTokens } from '../auth/api-key-tokens.ts'
 import { parseJsonBody } from '../plugins/json-body.ts'
-import { acceptInvitationOf } from './accept-invitation.ts'
+import { type Acceptance, acceptInvitationOf } from './accept-invitation.ts'
 import { invitationPage, invitationPageHeaders } from './invitation-page.ts'
 import { joinWaitlistAs } from './join-waitlist.ts'
 import { acceptanceSchema, applicationSchema } from './schemas.ts'
@@ -19,6 +21,8 @@ export interface SignupDeps {
   readonly clock: Clock
   /** Calls a minute from one address (one /64 of IPv6), over both routes; counted by each process for itself. */
   readonly requestsPerMinute: number
+  /** Where refusals are written down. */
+  readonly audit: AuditRecorder
 }
 
 /** Bytes: a use case has at most 2,000 characters. */
@@ -29,9 +33,10 @@ const bodyLimit = 16 * 1024
  * invitation's link opens. Register it on a server made with `restServerOptions`, with the `errors` plugin.
  */
 export async function registerSignup(app: FastifyInstance, deps: SignupDeps): Promise<void> {
-  const { logger, requestsPerMinute } = deps
+  const { logger, requestsPerMinute, audit } = deps
   await app.register(async (scope) => {
     parseJsonBody(scope)
+    auditCalls(scope, { recorder: audit, interface: 'signup' })
     await scope.register(rateLimit, {
       max: requestsPerMinute,
       timeWindow: 60_000,
@@ -46,7 +51,9 @@ export async function registerSignup(app: FastifyInstance, deps: SignupDeps): Pr
       '/v1/waitlist',
       { bodyLimit, schema: applicationSchema },
       async (request) => {
-        const answer = await joinWaitlistAs(deps, request.body)
+        const answer = await joinWaitlistAs(deps, request.body, (trx, waitlistEntryId) =>
+          appendCall(trx, request as FastifyRequest, { target: { waitlistEntryId } }),
+        )
         logger.info({ requestId: request.id, source: request.ip, entryId: answer.id }, 'waitlist application')
         return answer
       },
@@ -58,7 +65,9 @@ export async function registerSignup(app: FastifyInstance, deps: SignupDeps): Pr
       async (request, reply) => {
         const log = { requestId: request.id, source: request.ip }
         try {
-          const { invitationId, answer } = await acceptInvitationOf(deps, request.body.token)
+          const { invitationId, answer } = await acceptInvitationOf(deps, request.body.token, (trx, id, made) =>
+            appendCall(trx, request as FastifyRequest, accepted(id, made)),
+          )
           const { tenant, user, apiKey } = answer
           logger.info(
             { ...log, invitationId, tenantId: tenant.id, userId: user.id, keyId: apiKey.id },
@@ -77,4 +86,14 @@ export async function registerSignup(app: FastifyInstance, deps: SignupDeps): Pr
       reply.headers(invitationPageHeaders).send(invitationPage),
     )
   })
+}
+
+/** Whoever accepts is a user from then on: it is the tenant's own entry. */
+function accepted(invitationId: string, { tenant, user, apiKey }: Acceptance): CallFacts {
+  return {
+    tenantId: tenant.id,
+    principal: { type: 'user', id: user.id },
+    credential: { kind: 'invitation', id: invitationId },
+    target: { userId: user.id, keyId: apiKey.id },
+  }
 }

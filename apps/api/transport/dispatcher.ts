@@ -29,6 +29,17 @@ export type Outcome<Encoded> =
   | { readonly ok: true; readonly response: Encoded; readonly headers: Admission['headers'] }
   | { readonly ok: false; readonly status: Status; readonly headers: Admission['headers'] }
 
+/** A call that did not end OK, for whoever keeps a record of them. */
+export interface RefusedCall<Claims> {
+  readonly call: Pick<IncomingCall<unknown>, 'rpc' | 'transport' | 'credentials' | 'requestId' | 'dryRun'>
+  /** Undefined for callers who are not known, or not let in. */
+  readonly claims: Claims | undefined
+  /** Undefined when it was not read. */
+  readonly request: object | undefined
+  readonly status: Status
+  readonly error: Error
+}
+
 export interface DispatcherDeps<Claims> {
   readonly handlers: CloudHandlers<CallContext<Claims>>
   /** Who calls. Throws AppError `unauthenticated` for anybody it does not know. */
@@ -39,6 +50,8 @@ export interface DispatcherDeps<Claims> {
   readonly principalOf: (claims: Claims) => string
   readonly logger: Logger
   readonly registry: Registry
+  /** Told of every call that does not end OK; must not throw. */
+  readonly onRefused?: (refused: RefusedCall<Claims>) => void
 }
 
 /** Both transports end here. */
@@ -51,6 +64,13 @@ export interface Dispatch {
    * this answer, tells them why.
    */
   readonly admit: (credentials: Credentials) => Promise<Admission>
+}
+
+/** What became known of a call on its way. */
+interface Seen<Claims> {
+  claims?: Claims
+  principal?: string
+  request?: object
 }
 
 type AnyHandler<Claims> = (context: CallContext<Claims>, request: object) => Promise<object>
@@ -69,10 +89,11 @@ export function createDispatch<Claims>(deps: DispatcherDeps<Claims>): Dispatch {
   async function answer<Encoded>(
     call: IncomingCall<Encoded>,
     admission: Admission,
-    seen: { principal?: string },
+    seen: Seen<Claims>,
   ): Promise<Encoded> {
     if (admission.refusal !== undefined) throw admission.refusal
     const claims = await authenticate(call.credentials)
+    seen.claims = claims
     seen.principal = principalOf(claims)
     // The table is keyed by the rpc's name, so that this handler takes this rpc's request; the compiler cannot follow.
     const handler = handlers[call.rpc.name] as AnyHandler<Claims> | undefined
@@ -88,12 +109,13 @@ export function createDispatch<Claims>(deps: DispatcherDeps<Claims>): Dispatch {
       ...(call.deadline === undefined ? {} : { deadline: call.deadline }),
       ...(call.apiVersion === undefined ? {} : { apiVersion: call.apiVersion }),
     }
-    return call.writeResponse(await handler(context, call.readRequest()))
+    seen.request = call.readRequest()
+    return call.writeResponse(await handler(context, seen.request))
   }
 
   const dispatch = async <Encoded>(call: IncomingCall<Encoded>): Promise<Outcome<Encoded>> => {
     const started = performance.now()
-    const seen: { principal?: string } = {}
+    const seen: Seen<Claims> = {}
     const admission = call.admission ?? (await admit(call.credentials))
     const { headers } = admission
     const finish = (code: string, error?: Error) => {
@@ -122,7 +144,9 @@ export function createDispatch<Claims>(deps: DispatcherDeps<Claims>): Dispatch {
       return { ok: true, response, headers }
     } catch (thrown) {
       const status = statusOf(thrown, call.requestId)
-      finish(status.name, coerceError(thrown))
+      const error = coerceError(thrown)
+      finish(status.name, error)
+      deps.onRefused?.({ call, claims: seen.claims, request: seen.request, status, error })
       return { ok: false, status, headers }
     }
   }

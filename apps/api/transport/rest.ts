@@ -1,7 +1,8 @@
 import { TLSSocket } from 'node:tls'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { coerceError } from '#libs/base'
 import { type Rpc, rpcs, toJson } from '#libs/cloud-api'
-import { sendStatus } from '../plugins/errors.ts'
+import { sendStatus, toAppError } from '../plugins/errors.ts'
 import type { Admission } from './admission.ts'
 import { type Credentials, dryRunHeader } from './call-context.ts'
 import type { Dispatch } from './dispatcher.ts'
@@ -28,6 +29,8 @@ export async function rest(app: FastifyInstance, { dispatch }: { readonly dispat
         if (admission.refusal !== undefined) await answer(dispatch, rpc, request, reply)
       },
       handler: (request, reply) => answer(dispatch, rpc, request, reply),
+      // What Fastify refuses by itself (a body that is too large, or no JSON) is a call like any other.
+      errorHandler: (error, request, reply) => answer(dispatch, rpc, request, reply, toAppError(coerceError(error))),
     })
   }
 }
@@ -45,7 +48,7 @@ const patterns = rpcs.map(({ verb, path }) => ({
   pattern: new RegExp(`^${path.replace(/\{[^}]+\}/g, '[^/]+')}$`),
 }))
 
-async function answer(dispatch: Dispatch, rpc: Rpc, request: FastifyRequest, reply: FastifyReply) {
+async function answer(dispatch: Dispatch, rpc: Rpc, request: FastifyRequest, reply: FastifyReply, unreadable?: Error) {
   const apiVersion = request.headers['temporal-cloud-api-version']
   const dryRun = request.headers[dryRunHeader]
   const admission = admissions.get(request)
@@ -57,12 +60,14 @@ async function answer(dispatch: Dispatch, rpc: Rpc, request: FastifyRequest, rep
     ...(admission === undefined ? {} : { admission }),
     ...(typeof apiVersion === 'string' ? { apiVersion } : {}),
     ...(dryRun === undefined ? {} : { dryRun: String(dryRun) }),
-    readRequest: () =>
-      readRestRequest(rpc, {
+    readRequest: () => {
+      if (unreadable !== undefined) throw unreadable
+      return readRestRequest(rpc, {
         variables: variablesOf(rpc, request),
         query: queryOf(request),
         body: typeof request.body === 'string' ? request.body : '',
-      }),
+      })
+    },
     writeResponse: (response) => JSON.stringify(toJson(rpc.responseType, response)),
   })
   reply.headers(outcome.headers ?? {})

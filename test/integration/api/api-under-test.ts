@@ -11,6 +11,9 @@ import { createCertificateAuthority } from '#libs/pki'
 import { sealer } from '#libs/sealing'
 import { Database, type DatabaseRole } from '#libs/store'
 import { createLogger, Registry } from '#libs/telemetry'
+import { auditMetrics } from '../../../apps/api/audit/audit-metrics.ts'
+import { AuditWriter } from '../../../apps/api/audit/audit-writer.ts'
+import { refusalRecorder } from '../../../apps/api/audit/record-refusal.ts'
 import { apiKeyTokens } from '../../../apps/api/auth/api-key-tokens.ts'
 import { createAuthenticator } from '../../../apps/api/auth/authenticator.ts'
 import { RequestLimiter } from '../../../apps/api/limits/request-limiter.ts'
@@ -74,6 +77,8 @@ export interface ApiUnderTest {
   /** The mail server, which can be away. */
   readonly post: { fails: boolean }
   readonly invitationMails: UserInvitationMails
+  /** Takes refusals; flush it to find their entries. */
+  readonly audit: AuditWriter
   /** Connects one of the product's own database roles. */
   roleUrl(role: DatabaseRole): string
   close(): Promise<void>
@@ -145,6 +150,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
       ? {}
       : { strangers: new StrangerLimiter(options.badCredentialsPerSecond) }),
   })
+  const audit = new AuditWriter({ database, logger, metrics: auditMetrics(registry), interface: 'cloud_rest' })
   const dispatch = createDispatch<Claims>({
     handlers,
     authenticate,
@@ -152,6 +158,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
     principalOf: (claims) => ('principalId' in claims ? claims.principalId : ''),
     logger,
     registry,
+    onRefused: refusalRecorder(audit),
   })
   const app = fastify(restServerOptions)
   await app.register(errors, { logger, allowedMethods })
@@ -163,6 +170,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
     logger,
     clock,
     requestsPerMinute: 10_000,
+    audit,
   })
   const grpcServer = await startGrpc({ dispatch, listeners: [{ host: '127.0.0.1', port: 0 }] })
   const grpcClient = new GrpcClient(`127.0.0.1:${grpcServer.ports[0]}`, credentials.createInsecure())
@@ -190,6 +198,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
     mails,
     post,
     invitationMails,
+    audit,
     ca: (await createCertificateAuthority({ commonName: 'test CA', validityDays: 10 })).certificatePem,
     newUser,
     testDatabase,
@@ -207,6 +216,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
       await grpcServer.stop(1000)
       await app.close()
       await invitationMails.stop()
+      await audit.stop()
       await signupDatabase.close()
       await database.close()
       await admin.end()

@@ -12,8 +12,11 @@ import { openAuthority, openSigningKey } from '#libs/keyring'
 import { type CertificateAuthority, issueCertificate } from '#libs/pki'
 import { type Sealer, sealer } from '#libs/sealing'
 import { Database } from '#libs/store'
+import type { AuditEntryRow } from '#libs/store/audit'
 import { recordCertificate } from '#libs/store/certificates'
-import type { Logger } from '#libs/telemetry'
+import { type Logger, Registry } from '#libs/telemetry'
+import { auditMetrics } from '../../../apps/api/audit/audit-metrics.ts'
+import { AuditWriter } from '../../../apps/api/audit/audit-writer.ts'
 import { apiKeyTokens } from '../../../apps/api/auth/api-key-tokens.ts'
 import type { Mailer, MailMessage } from '../../../apps/api/mail/mailer.ts'
 import { buildOperator } from '../../../apps/api/operator/operator-server.ts'
@@ -77,6 +80,7 @@ export class Listeners {
   #signup: FastifyInstance | undefined
   #routes = ''
   #admin: Identity | undefined
+  #audit: AuditWriter | undefined
 
   static async start(requestsPerMinute = 1000): Promise<Listeners> {
     const listeners = new Listeners()
@@ -100,7 +104,15 @@ export class Listeners {
       validityDays: 1,
     })
     listeners.#serverCa = serverCa.certificatePem
-    const common = { logger: listeners.logger, clock: systemClock }
+    const audit = new AuditWriter({
+      database,
+      logger: listeners.logger,
+      metrics: auditMetrics(new Registry()),
+      interface: 'operator',
+    })
+    listeners.#audit = audit
+    listeners.#closers.unshift(() => audit.stop())
+    const common = { logger: listeners.logger, clock: systemClock, audit }
     const operator = await buildOperator({
       ...common,
       database,
@@ -142,6 +154,12 @@ export class Listeners {
   get database(): Database {
     if (this.#database === undefined) throw new Error('not started')
     return this.#database
+  }
+
+  /** Every entry of the audit log, oldest first; what was refused until now is among them. */
+  async auditEntries(): Promise<readonly AuditEntryRow[]> {
+    await this.#audit?.flush()
+    return this.database.all.selectFrom('audit_entries').selectAll().orderBy('emit_time').orderBy('seq').execute()
   }
 
   get adminUrl(): string {

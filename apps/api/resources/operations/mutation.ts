@@ -3,6 +3,7 @@ import { type AppError, type Clock, invalidField } from '#libs/base'
 import { deadlineMs } from '#libs/domain/operations'
 import { enqueue } from '#libs/jobs'
 import type { Database, Trx } from '#libs/store'
+import { type AuditEntry, appendAuditEntry } from '#libs/store/audit'
 import {
   assertFewInFlight,
   beginOperation,
@@ -10,6 +11,8 @@ import {
   type OperationRow,
   type OperationSubject,
 } from '#libs/store/operations'
+import { entryOfClaims } from '../../audit/entry-of-claims.ts'
+import { targetIds } from '../../audit/target-ids.ts'
 import { memberOf } from '../../auth/member.ts'
 import type { CallContext } from '../../transport/call-context.ts'
 import { canonicalRequest, type RpcName, type RpcRequest } from './wire.ts'
@@ -76,9 +79,10 @@ class DryRunOver extends Error {}
 async function mutateIn<Name extends RpcName>(
   trx: Trx,
   clock: Clock,
-  { rpc, request, context }: Mutation<Name>,
+  mutation: Mutation<Name>,
   work: (trx: Trx, operationId: string) => Promise<MutationResult>,
 ): Promise<Mutated> {
+  const { rpc, request, context } = mutation
   const member = memberOf(context.claims)
   const { dryRun } = context
   const begun = await beginOperation(trx, {
@@ -89,12 +93,41 @@ async function mutateIn<Name extends RpcName>(
     requestedBy: member.principalId,
     deadline: new Date(clock.now().getTime() + deadlineMs(rpc)),
   })
-  if (begun.kind === 'repeated') return { operation: begun.row, repeated: true, dryRun }
+  if (begun.kind === 'repeated') {
+    if (!dryRun) await appendAuditEntry(trx, entryOf(mutation, begun.row, { repeated: true }))
+    return { operation: begun.row, repeated: true, dryRun }
+  }
   const { subject, settled } = await work(trx, begun.row.id)
   if (!settled) await assertFewInFlight(trx, begun.row)
   const operation = await describeOperation(trx, begun.row, subject, settled ? 'fulfilled' : 'pending')
-  if (!settled) await enqueue(trx, 'reconcile-namespace', { namespaceId: subject.id })
+  if (!settled) await wake(trx, subject)
+  // Last of all: from here to the commit the tenant's other changes wait for this one.
+  if (!dryRun) await appendAuditEntry(trx, entryOf(mutation, operation, {}))
   return { operation, repeated: false, dryRun }
+}
+
+/** The repeat of a change shows its answer again, a key's token perhaps: that is worth an entry, too. */
+function entryOf<Name extends RpcName>(
+  { rpc, request, context }: Mutation<Name>,
+  operation: OperationRow,
+  details: { readonly repeated?: true },
+): AuditEntry {
+  return {
+    ...entryOfClaims(context.claims),
+    interface: context.transport === 'rest' ? 'cloud_rest' : 'cloud_grpc',
+    operation: rpc,
+    sourceAddress: context.sourceAddress,
+    target: { ...targetIds(request), resourceKind: operation.resource_kind, resourceId: operation.resource_id },
+    outcome: 'OK',
+    requestId: context.requestId,
+    asyncOperationId: operation.id,
+    details,
+  }
+}
+
+async function wake(trx: Trx, { kind, id }: OperationSubject): Promise<void> {
+  if (kind === 'nexus_endpoint') await enqueue(trx, 'reconcile-nexus-endpoint', { endpointId: id })
+  else await enqueue(trx, 'reconcile-namespace', { namespaceId: id })
 }
 
 /** The compare-and-set token that updates and deletions have to carry. @throws AppError `invalid` */

@@ -1,0 +1,38 @@
+import type { Claims } from '#libs/authz'
+import type { RefusedCall } from '../transport/dispatcher.ts'
+import type { AuditRecorder } from './audit-writer.ts'
+import { entryOfClaims, entryOfKnownCaller, nobody } from './entry-of-claims.ts'
+import { callerRefused } from './known-caller.ts'
+import { targetIds } from './target-ids.ts'
+
+/**
+ * How a read ends that was refused, and did not merely go wrong. Of a change, every end but OK counts: somebody wanted
+ * something changed.
+ */
+export const refusedReads: ReadonlySet<string> = new Set([
+  'UNAUTHENTICATED',
+  'PERMISSION_DENIED',
+  'NOT_FOUND',
+  'RESOURCE_EXHAUSTED',
+])
+
+/** Tells the audit log of calls of the Cloud Ops API that were refused, over either transport. */
+export function refusalRecorder(recorder: AuditRecorder): (refused: RefusedCall<Claims>) => void {
+  return ({ call, claims, request, status, error }) => {
+    if (call.rpc.verb === 'GET' && !refusedReads.has(status.name)) return
+    const caller = callerRefused(error)
+    const { asyncOperationId } = (request ?? {}) as { readonly asyncOperationId?: string | null }
+    recorder.record({
+      ...(claims === undefined ? (caller === undefined ? nobody : entryOfKnownCaller(caller)) : entryOfClaims(claims)),
+      interface: call.transport === 'rest' ? 'cloud_rest' : 'cloud_grpc',
+      operation: call.rpc.name,
+      sourceAddress: call.credentials.sourceAddress,
+      target: request === undefined ? {} : targetIds(request),
+      outcome: status.name,
+      reason: status.message,
+      requestId: call.requestId,
+      ...(asyncOperationId === undefined || asyncOperationId === null ? {} : { asyncOperationId }),
+      ...(call.dryRun === 'true' ? { details: { dryRun: true } } : {}),
+    })
+  }
+}
