@@ -1,5 +1,5 @@
 /** The ways in that are written down. */
-export type AuditInterface = 'cloud_rest' | 'cloud_grpc' | 'operator' | 'signup' | 'edge' | 'launcher'
+export type AuditInterface = 'cloud_rest' | 'cloud_grpc' | 'operator' | 'signup' | 'scim' | 'edge' | 'launcher'
 
 /** Who did it, as far as it is known. */
 export interface AuditPrincipal {

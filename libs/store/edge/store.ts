@@ -19,6 +19,10 @@ export interface EdgeRows {
   readonly revokedKeys: readonly { readonly tenant_id: string; readonly id: string }[]
   /** Leaves of the tenants' managed CAs that were revoked before they expired. */
   readonly revokedCertificates: readonly { readonly tenant_id: string; readonly fingerprint: string }[]
+  /** Nexus endpoints that are to be routed here. */
+  readonly nexusEndpoints: readonly EdgeNexusRow[]
+  /** Those of the tenants that have a Nexus endpoint, or had one: operations of then may still be under way. */
+  readonly nexusTenants: readonly string[]
   /** Of those tenants, in use or not. */
   readonly connectivityRules: readonly EdgeConnectivityRule[]
 }
@@ -27,6 +31,16 @@ export interface EdgeConnectivityRule {
   readonly id: string
   readonly tenant_id: string
   readonly spec: ConnectivityRuleSpec
+}
+
+export interface EdgeNexusRow {
+  readonly id: string
+  readonly tenant_id: string
+  readonly name: string
+  readonly generation: number
+  readonly target_namespace_id: string
+  readonly target_task_queue: string
+  readonly allowed_namespace_ids: readonly string[]
 }
 
 export interface EdgeNamespaceRow {
@@ -78,6 +92,8 @@ export async function readEdgeRows(database: Database, cellId: string): Promise<
         principals: await readPrincipals(trx, tenantIds),
         revokedKeys: await readRevokedKeys(trx, tenantIds),
         revokedCertificates: await readRevokedCertificates(trx, tenantIds),
+        nexusEndpoints: await readNexusEndpoints(trx, cellId),
+        nexusTenants: await readNexusTenants(trx, tenantIds),
         connectivityRules: await readConnectivityRules(trx, tenantIds),
       }
     })
@@ -101,7 +117,7 @@ async function readPrincipals(executor: Executor, tenantIds: readonly string[]):
   if (tenantIds.length === 0) return []
   const { rows } = await sql<Omit<EdgePrincipalRow, 'roles'> & { readonly roles: readonly string[] }>`
     with principals as (
-      select id, tenant_id, account_role from users where deleted_at is null and tenant_id = any(${[...tenantIds]}::text[])
+      select id, tenant_id, account_role from users where deleted_at is null and deactivated_at is null and tenant_id = any(${[...tenantIds]}::text[])
       union all
       select id, tenant_id, account_role from service_accounts
       where deleted_at is null and tenant_id = any(${[...tenantIds]}::text[])),
@@ -170,4 +186,28 @@ async function readConnectivityRules(
     .orderBy('id')
     .execute()
   return rows.map((row) => ({ id: row.id, tenant_id: row.tenant_id, spec: connectivityRuleSpecOf(row) }))
+}
+
+async function readNexusEndpoints(executor: Executor, cellId: string): Promise<EdgeNexusRow[]> {
+  return executor
+    .selectFrom('nexus_endpoints')
+    .select(['id', 'tenant_id', 'name', 'generation', 'target_namespace_id', 'target_task_queue'])
+    .select('allowed_namespace_ids')
+    .where('cell_id', '=', cellId)
+    .where('served', '=', true)
+    .where('state', '<>', 'deleted')
+    .orderBy('id')
+    .execute()
+}
+
+async function readNexusTenants(executor: Executor, tenantIds: readonly string[]): Promise<string[]> {
+  if (tenantIds.length === 0) return []
+  const rows = await executor
+    .selectFrom('nexus_endpoints')
+    .select('tenant_id')
+    .distinct()
+    .where('tenant_id', 'in', [...tenantIds])
+    .orderBy('tenant_id')
+    .execute()
+  return rows.map((row) => row.tenant_id)
 }

@@ -50,7 +50,7 @@ export async function findPrincipals(
         where p.tenant_id = k.tenant_id and p.principal_id = any(k.owner_id || coalesce(g.ids, '{}'))) as custom_permissions
     from api_keys k
     join tenants t on t.id = k.tenant_id
-    left join users u on u.id = k.owner_id and u.tenant_id = k.tenant_id and u.deleted_at is null
+    left join users u on u.id = k.owner_id and u.tenant_id = k.tenant_id and u.deleted_at is null and u.deactivated_at is null
     left join service_accounts s on s.id = k.owner_id and s.tenant_id = k.tenant_id and s.deleted_at is null
     left join lateral (
       select array_agg(m.group_id) as ids, array_agg(g.account_role) as roles from user_group_members m

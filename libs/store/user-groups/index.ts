@@ -1,2 +1,3 @@
 export * from './members.ts'
+export * from './provisioned.ts'
 export * from './store.ts'

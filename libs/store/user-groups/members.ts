@@ -10,7 +10,7 @@ export type UserGroupMemberRow = Selectable<UserGroupMembersTable>
  * Makes a user of the tenant a member. The group's resource version stays: members are no part of its spec.
  * @throws AppError `not_found` for the group or the user; `already_exists`
  */
-export async function addGroupMember(trx: Trx, ref: UserGroupRef<'update'>, userId: string): Promise<void> {
+export async function addGroupMember(trx: Trx, ref: UserGroupRef<'add_member'>, userId: string): Promise<void> {
   const group = await getUserGroup(trx, ref)
   const user = await trx
     .selectFrom('users')
@@ -33,7 +33,7 @@ export async function addGroupMember(trx: Trx, ref: UserGroupRef<'update'>, user
 }
 
 /** @throws AppError `not_found` for the group, or for who is no member. */
-export async function removeGroupMember(trx: Trx, ref: UserGroupRef<'update'>, userId: string): Promise<void> {
+export async function removeGroupMember(trx: Trx, ref: UserGroupRef<'remove_member'>, userId: string): Promise<void> {
   const group = await getUserGroup(trx, ref)
   const row = await trx
     .deleteFrom('user_group_members')
@@ -48,7 +48,7 @@ export async function removeGroupMember(trx: Trx, ref: UserGroupRef<'update'>, u
 /** By user id, ascending. @throws AppError `not_found` */
 export async function listGroupMembers(
   executor: Executor,
-  ref: UserGroupRef<'read'>,
+  ref: UserGroupRef<'read_members'>,
   page: { readonly after: string | undefined; readonly limit: number },
 ): Promise<readonly UserGroupMemberRow[]> {
   const group = await getUserGroup(executor, ref)

@@ -18,14 +18,16 @@ export interface UserGroupFields {
   readonly accountRole: UserGroupSpec['access']['accountRole']
 }
 
+type GroupAction = 'read' | 'read_members' | 'update' | 'add_member' | 'remove_member' | 'delete'
+
 /** Which group: the one that the proof names; or, for whoever may do a thing to any, the one with this id. */
-export type UserGroupRef<Action extends 'read' | 'update' | 'delete'> =
+export type UserGroupRef<Action extends GroupAction> =
   | Authorized<'user_group', Action>
   | { readonly proof: Authorized<'account', 'provision_identities'>; readonly groupId: string }
 
 export type AnyUserGroupRef =
-  | UserGroupRef<'read' | 'update' | 'delete'>
-  | { readonly proof: Authorized<'namespace', 'grant_access'>; readonly groupId: string }
+  | UserGroupRef<GroupAction>
+  | { readonly proof: Authorized<'namespace', 'grant_user_group_access'>; readonly groupId: string }
 
 function unwrap(ref: AnyUserGroupRef) {
   if ('groupId' in ref) return { proof: ref.proof, tenantId: ref.proof.target.tenantId, groupId: ref.groupId }
@@ -143,7 +145,7 @@ export async function updateUserGroup(
  */
 export async function touchUserGroup(
   trx: Trx,
-  ref: { readonly proof: Authorized<'namespace', 'grant_access'>; readonly groupId: string },
+  ref: { readonly proof: Authorized<'namespace', 'grant_user_group_access'>; readonly groupId: string },
   resourceVersion: string,
 ): Promise<number> {
   return takeNextVersion(trx, 'user_groups', 'user group', await getUserGroup(trx, ref), resourceVersion)

@@ -1,2 +1,3 @@
 export * from './invitations.ts'
+export * from './provisioned.ts'
 export * from './store.ts'

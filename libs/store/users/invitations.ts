@@ -150,7 +150,7 @@ export async function acceptUserInvitation(
     update user_invitations i set accepted_at = ${now}
     from users u, tenants t
     where i.token_hash = ${hashOf(token)} and i.accepted_at is null and i.expires_at > ${now}
-      and u.id = i.user_id and u.tenant_id = i.tenant_id and u.deleted_at is null
+      and u.id = i.user_id and u.tenant_id = i.tenant_id and u.deleted_at is null and u.deactivated_at is null
       and t.id = i.tenant_id and t.state = 'active'
     returning i.id as "invitationId", t.id as "tenantId", t.name as "tenantName", u.id as "userId", u.email`.execute(
     trx,

@@ -26,7 +26,7 @@ export type UserRef<Action extends 'read' | 'update' | 'delete'> =
 
 type AnyRef =
   | UserRef<'read' | 'update' | 'delete'>
-  | { readonly proof: Authorized<'namespace', 'grant_access'>; readonly userId: string }
+  | { readonly proof: Authorized<'namespace', 'grant_user_access'>; readonly userId: string }
 
 function unwrap(ref: AnyRef) {
   if ('userId' in ref) return { proof: ref.proof, tenantId: ref.proof.target.tenantId, userId: ref.userId }
@@ -142,7 +142,7 @@ export async function updateUser(
  */
 export async function touchUser(
   trx: Trx,
-  ref: { readonly proof: Authorized<'namespace', 'grant_access'>; readonly userId: string },
+  ref: { readonly proof: Authorized<'namespace', 'grant_user_access'>; readonly userId: string },
   resourceVersion: string,
 ): Promise<number> {
   return takeNextVersion(trx, 'users', 'user', await getUser(trx, ref), resourceVersion)
@@ -197,7 +197,7 @@ async function isOwner(executor: Executor, { id, tenant_id: tenantId, account_ro
  * leave the account with none. All of them are locked, so that of two requests that remove the last two, one waits, looks
  * again, and fails.
  */
-async function assertAnotherOwner(trx: Trx, present: UserRow): Promise<void> {
+export async function assertAnotherOwner(trx: Trx, present: UserRow): Promise<void> {
   if (present.account_role !== 'owner') return
   const owners = await trx
     .selectFrom('users')
@@ -205,6 +205,7 @@ async function assertAnotherOwner(trx: Trx, present: UserRow): Promise<void> {
     .where('tenant_id', '=', present.tenant_id)
     .where('account_role', '=', 'owner')
     .where('deleted_at', 'is', null)
+    .where('deactivated_at', 'is', null)
     .orderBy('id')
     .forUpdate()
     .execute()

@@ -5,6 +5,10 @@ export interface UsersTable {
   tenant_id: string
   email: string
   account_role: string
+  /** The identity provider's own id. */
+  scim_external_id: string | null
+  /** Locked out by the identity provider. */
+  deactivated_at: Date | null
   resource_version: Generated<number>
   created_at: Generated<Date>
   updated_at: Date | null

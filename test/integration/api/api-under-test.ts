@@ -24,6 +24,7 @@ import { openapi } from '../../../apps/api/openapi/openapi.ts'
 import { pageTokens } from '../../../apps/api/paging/page-tokens.ts'
 import { errors } from '../../../apps/api/plugins/errors.ts'
 import { createCloudHandlers } from '../../../apps/api/resources/cloud-handlers.ts'
+import { registerScim } from '../../../apps/api/scim/register-scim.ts'
 import { registerSignup } from '../../../apps/api/signup/register-signup.ts'
 import { createDispatch } from '../../../apps/api/transport/dispatcher.ts'
 import { startGrpc } from '../../../apps/api/transport/grpc.ts'
@@ -164,6 +165,7 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
   await app.register(errors, { logger, allowedMethods })
   await app.register(openapi, { version: '0.0.0', served: new Set(Object.keys(handlers)) })
   await app.register(rest, { dispatch })
+  await registerScim(app, { database, clock, logger, authenticate, audit, invitationMails })
   await registerSignup(app, {
     database: signupDatabase,
     apiKeyTokens: tokens,

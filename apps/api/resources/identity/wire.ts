@@ -133,8 +133,10 @@ export function userToWire(
     id: row.id,
     resourceVersion: String(row.resource_version),
     spec: { email: row.email, access: accessToWire(row.account_role, access) },
-    state: cloud.resource.v1.ResourceState.RESOURCE_STATE_ACTIVE,
-    stateDeprecated: 'active',
+    // Who was locked out by the identity provider is the only one who is not active.
+    ...(row.deactivated_at === null
+      ? { state: cloud.resource.v1.ResourceState.RESOURCE_STATE_ACTIVE, stateDeprecated: 'active' }
+      : { state: cloud.resource.v1.ResourceState.RESOURCE_STATE_SUSPENDED, stateDeprecated: 'suspended' }),
     ...(invitation === undefined
       ? {}
       : {
