@@ -9,6 +9,8 @@ import {
   type NamespacePermission,
   namespacePermissionOf,
   namespacePermissions,
+  type OperatorRole,
+  operatorRoles,
   type PrincipalRole,
   principalRoles,
   systemActor,
@@ -51,6 +53,24 @@ describe('authorize', () => {
     expect(proof.actor).toEqual({ kind: 'user', id: 'usr-1' })
     expect(Object.isFrozen(proof)).toBe(true)
     expect(Object.isFrozen(proof.target)).toBe(true)
+  })
+
+  it('lets every operator renew its own certificates, and admins issue everybody’s', () => {
+    const issue = (role: OperatorRole, operatorName: string) => {
+      const claims = {
+        kind: 'operator',
+        name: 'ada',
+        role,
+        credential: { kind: 'certificate', fingerprint: '' },
+      } as const
+      return codeOf(() => authorize(claims, 'operator', 'create_certificate', { operatorName }))
+    }
+    expect(operatorRoles.map((role) => issue(role, 'ada'))).toEqual(['allowed', 'allowed', 'allowed'])
+    expect(operatorRoles.map((role) => issue(role, 'grace'))).toEqual(['allowed', 'forbidden', 'forbidden'])
+    // A principal of a tenant is no operator, whatever it is called.
+    const principal = () =>
+      authorize({ ...user('owner'), principalId: 'ada' }, 'operator', 'create_certificate', { operatorName: 'ada' })
+    expect(codeOf(principal)).toBe('not_found')
   })
 
   it('tells missing credentials, hidden things and forbidden acts apart', () => {
