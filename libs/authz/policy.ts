@@ -47,7 +47,7 @@ export const policy = {
     create_user_group: admins,
     /** Who makes and hands out roles decides who may do what: the owners' affair, as in the public product. */
     create_custom_role: owners,
-    /** Asked besides, by whatever changes which custom roles a principal holds. */
+    /** Asked besides, by whatever gives a principal a custom role that it did not hold. */
     assign_custom_role: owners,
     /** Besides, `namespace.host_nexus_endpoint` of the target. */
     create_nexus_endpoint: [...admins, 'developer'],
@@ -75,7 +75,6 @@ export const policy = {
     read_user_assignments: [...admins, 'namespace_read'],
     read_service_account_assignments: [...admins, 'namespace_read'],
     read_user_group_assignments: [...admins, 'namespace_read'],
-    grant_access: [...admins, 'namespace_admin'],
     grant_user_access: [...admins, 'namespace_admin'],
     grant_service_account_access: [...admins, 'namespace_admin'],
     grant_user_group_access: [...admins, 'namespace_admin'],
@@ -110,9 +109,9 @@ export const policy = {
   },
   nexus_endpoint: {
     list: readers,
-    read: readers,
+    read: [...readers, 'system'],
     /** Besides, `namespace.host_nexus_endpoint` of the target, present and future. */
-    update: [...admins, 'developer'],
+    update: [...admins, 'developer', 'system'],
     delete: [...admins, 'developer'],
   },
   connectivity_rule: {

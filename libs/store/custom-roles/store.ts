@@ -124,7 +124,7 @@ export async function deleteCustomRole(
 /** What these roles of the proof's tenant give together; one that is not there gives nothing. */
 export async function customPermissionsOf(
   executor: Executor,
-  proof: { readonly target: { readonly tenantId: string } },
+  proof: Authorized<'identity', 'read'>,
   roleIds: readonly string[],
 ): Promise<readonly CustomPermission[]> {
   if (roleIds.length === 0) return []

@@ -54,11 +54,20 @@ export async function createNamespace(
 /** @throws AppError `not_found` */
 export async function getNamespace(
   executor: Executor,
-  proof:
-    | Authorized<'namespace', 'read'>
-    | Authorized<'namespace', 'update'>
-    | Authorized<'namespace', 'delete'>
-    | Authorized<'namespace', 'grant_access'>,
+  proof: Authorized<
+    'namespace',
+    | 'read'
+    | 'read_capacity'
+    | 'read_user_assignments'
+    | 'read_service_account_assignments'
+    | 'read_user_group_assignments'
+    | 'update'
+    | 'rename_search_attribute'
+    | 'delete'
+    | 'grant_user_access'
+    | 'grant_service_account_access'
+    | 'grant_user_group_access'
+  >,
 ): Promise<NamespaceRow> {
   const { tenantId, namespaceId } = proof.target
   const row = await executor
@@ -139,7 +148,7 @@ export async function updateNamespaceSpec(
  */
 export async function renameSearchAttributes(
   trx: Trx,
-  proof: Authorized<'namespace', 'update'>,
+  proof: Authorized<'namespace', 'rename_search_attribute'>,
   attributes: SearchAttributes,
   resourceVersion: string,
 ): Promise<NamespaceRow> {
@@ -238,7 +247,7 @@ const changingState = sql<NamespaceState>`case when state in ('activating', 'act
 
 async function changeIntent(
   trx: Trx,
-  proof: Authorized<'namespace', 'update'> | Authorized<'namespace', 'delete'>,
+  proof: Authorized<'namespace', 'update' | 'rename_search_attribute' | 'delete'>,
   resourceVersion: string,
   from: readonly NamespaceState[],
   change: {

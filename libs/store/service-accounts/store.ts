@@ -25,7 +25,10 @@ type AnyProof =
   | Authorized<'service_account', 'delete'>
   | Authorized<'service_account', 'create_api_key'>
 
-type GrantRef = { readonly proof: Authorized<'namespace', 'grant_access'>; readonly serviceAccountId: string }
+type GrantRef = {
+  readonly proof: Authorized<'namespace', 'grant_service_account_access'>
+  readonly serviceAccountId: string
+}
 
 /** @throws AppError `already_exists` when the name is taken among the living. */
 export async function createServiceAccount(

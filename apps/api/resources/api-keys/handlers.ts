@@ -2,14 +2,17 @@ import { type Authorized, authorize } from '#libs/authz'
 import { AppError, type Clock, invalid } from '#libs/base'
 import { type ApiKeySpec, apiKeyLimit, validateApiKeySpec, validateApiKeyUpdate } from '#libs/domain/api-keys'
 import { type Database, staleVersion, type Trx } from '#libs/store'
+import { accessOf, noAccess } from '#libs/store/access'
 import { type ApiKeyRow, createApiKey, deleteApiKey, getApiKey, listApiKeys, updateApiKey } from '#libs/store/api-keys'
 import { getServiceAccount } from '#libs/store/service-accounts'
 import { assertRoom } from '#libs/store/tenants'
 import type { ApiKeyTokens } from '../../auth/api-key-tokens.ts'
 import { type Member, memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
+import { authorizeAccess } from '../identity/authorize-access.ts'
 import { type Mutated, mutate, requiredVersion } from '../operations/mutation.ts'
 import { operationToWire } from '../operations/wire.ts'
+import { serviceAccountSpecOf, wholeAccessIn } from '../service-accounts/wire.ts'
 import { type ApiKeyHandlers, apiKeySpecFromWire, apiKeySpecOf, apiKeyToWire, ownerKindOfFilter } from './wire.ts'
 
 export interface ApiKeyDeps {
@@ -109,7 +112,10 @@ function settled(keyId: string, generation: number) {
 
 interface OwnerCheck {
   readonly proof: Authorized<'user', 'create_api_key'> | Authorized<'service_account', 'create_api_key'>
-  /** @throws AppError `not_found` when there is no such owner, or the caller may not see it. */
+  /**
+   * @throws AppError `not_found` when there is no such owner, or the caller may not see it; `forbidden` when the owner has
+   * more than the caller.
+   */
   readonly check: (trx: Trx) => Promise<void>
 }
 
@@ -123,7 +129,11 @@ function authorizeOwner(member: Member, { ownerType, ownerId }: ApiKeySpec): Own
   }
   const proof = authorize(member, 'service_account', 'create_api_key', { tenantId, serviceAccountId: ownerId })
   const check = async (trx: Trx) => {
-    await getServiceAccount(trx, proof)
+    const owner = await getServiceAccount(trx, proof)
+    if (owner.id === member.principalId) return
+    // Whoever has a key of the account can do what the account can.
+    const access = (await accessOf(trx, proof, [owner.id])).get(owner.id) ?? noAccess
+    await authorizeAccess(trx, member, { before: wholeAccessIn(serviceAccountSpecOf(owner, access)) })
   }
   return { proof, check }
 }

@@ -7,6 +7,7 @@ import { getNamespace } from '#libs/store/namespaces'
 import { getServiceAccount, type ServiceAccountRow, touchServiceAccount } from '#libs/store/service-accounts'
 import { memberOf } from '../../auth/member.ts'
 import { type PageRequest, type PageTokens, pageOf } from '../../paging/page-tokens.ts'
+import { authorizeGrant } from '../identity/authorize-access.ts'
 import { grantFromWire } from '../identity/wire.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
 import { operationToWire } from '../operations/wire.ts'
@@ -29,24 +30,25 @@ export function namespaceAssignmentHandlers(deps: NamespaceAssignmentDeps): Name
   const { database, pageTokens } = deps
   return {
     async GetUserNamespaceAssignments({ claims }, request) {
-      const page = await read(claims, 'GetUserNamespaceAssignments', 'users', request)
+      const page = await read(claims, 'GetUserNamespaceAssignments', 'user', request)
       return { users: page.items.map(userAssignmentToWire), nextPageToken: page.nextPageToken }
     },
 
     async GetServiceAccountNamespaceAssignments({ claims }, request) {
-      const page = await read(claims, 'GetServiceAccountNamespaceAssignments', 'service_accounts', request)
+      const page = await read(claims, 'GetServiceAccountNamespaceAssignments', 'service_account', request)
       return { serviceAccounts: page.items.map(serviceAccountAssignmentToWire), nextPageToken: page.nextPageToken }
     },
 
     async GetUserGroupNamespaceAssignments({ claims }, request) {
-      const page = await read(claims, 'GetUserGroupNamespaceAssignments', 'user_groups', request)
+      const page = await read(claims, 'GetUserGroupNamespaceAssignments', 'user_group', request)
       return { groups: page.items.map(userGroupAssignmentToWire), nextPageToken: page.nextPageToken }
     },
 
     async SetServiceAccountNamespaceAccess(context, request) {
-      const { tenantId } = memberOf(context.claims)
+      const member = memberOf(context.claims)
+      const { tenantId } = member
       const [namespaceId, serviceAccountId] = [request.namespace ?? '', request.serviceAccountId ?? '']
-      const proof = authorize(context.claims, 'namespace', 'grant_access', { tenantId, namespaceId })
+      const proof = authorize(member, 'namespace', 'grant_service_account_access', { tenantId, namespaceId })
       const version = requiredVersion(request)
       const permission = grantFromWire(request.access)
       const rpc = 'SetServiceAccountNamespaceAccess'
@@ -59,6 +61,7 @@ export function namespaceAssignmentHandlers(deps: NamespaceAssignmentDeps): Name
         const access = (await accessOf(trx, proof, [serviceAccountId])).get(serviceAccountId) ?? noAccess
         const problems = grantProblems(present, access, namespaceId, permission)
         if (problems.length > 0) throw invalid(problems)
+        authorizeGrant(member, namespaceId, access.grants.get(namespaceId), permission)
         const generation = await touchServiceAccount(trx, { proof, serviceAccountId }, version)
         await setGrant(trx, proof, serviceAccountId, permission)
         return { subject: { kind: 'service_account', id: serviceAccountId, generation }, settled: true }
@@ -70,18 +73,18 @@ export function namespaceAssignmentHandlers(deps: NamespaceAssignmentDeps): Name
   async function read(
     claims: Claims,
     rpc: string,
-    table: Parameters<typeof listAssignments>[2],
+    assigned: 'user' | 'service_account' | 'user_group',
     request: PageRequest & { readonly namespace?: string | null },
   ): Promise<{ readonly items: readonly Assignment[]; readonly nextPageToken: string }> {
     const { tenantId } = memberOf(claims)
     const namespaceId = request.namespace ?? ''
     if (namespaceId === '') throw invalidField('namespace', 'must be given')
-    const proof = authorize(claims, 'namespace', 'read', { tenantId, namespaceId })
+    const proof = authorize(claims, 'namespace', `read_${assigned}_assignments`, { tenantId, namespaceId })
     const scope = { tenantId, rpc, filter: { namespaceId } }
     const page = pageTokens.read(scope, request)
     return database.ofTenant(tenantId, async (executor) => {
       await getNamespace(executor, proof)
-      const rows = await listAssignments(executor, proof, table, { after: page.after, limit: page.size + 1 })
+      const rows = await listAssignments(executor, proof, `${assigned}s`, { after: page.after, limit: page.size + 1 })
       const { items, next } = pageOf(page, rows, (row) => row.id)
       return { items, nextPageToken: next === undefined ? '' : pageTokens.write(scope, next) }
     })

@@ -18,6 +18,7 @@ import {
 import { assertRoom } from '#libs/store/tenants'
 import { type Member, memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
+import { authorizeAccess } from '../identity/authorize-access.ts'
 import { authorizeRole } from '../identity/authorize-role.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
 import { operationToWire } from '../operations/wire.ts'
@@ -26,6 +27,7 @@ import {
   serviceAccountSpecFromWire,
   serviceAccountSpecOf,
   serviceAccountToWire,
+  wholeAccessIn,
 } from './wire.ts'
 
 export interface ServiceAccountDeps {
@@ -47,6 +49,7 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
       const { operation } = await mutate(deps, { rpc: 'CreateServiceAccount', request, context }, async (trx) => {
         const problems = validateServiceAccountSpec(spec, tenantId)
         if (problems.length > 0) throw invalid(problems)
+        await authorizeAccess(trx, member, { after: wholeAccessIn(spec) })
         await assertRoom(trx, proof, 'serviceAccounts')
         const row = await createServiceAccount(trx, proof, fieldsOf(spec))
         await replaceAccess(trx, proof, row.id, accessIn(spec))
@@ -101,6 +104,7 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
         const current = serviceAccountSpecOf(present, access.get(present.id) ?? noAccess)
         const problems = validateServiceAccountUpdate(current, spec, tenantId)
         if (problems.length > 0) throw invalid(problems)
+        await authorizeAccess(trx, member, { before: wholeAccessIn(current), after: wholeAccessIn(spec) })
         const row = await updateServiceAccount(trx, proof, fieldsOf(spec), version)
         await replaceAccess(trx, proof, row.id, accessIn(spec))
         return settled(row.id, row.resource_version)
@@ -115,6 +119,9 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
       const proof = authorize(claims, 'service_account', 'delete', { tenantId: member.tenantId, serviceAccountId })
       const version = requiredVersion(request)
       const { operation } = await mutate(deps, { rpc: 'DeleteServiceAccount', request, context }, async (trx) => {
+        const present = await getServiceAccount(trx, proof)
+        const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
+        await authorizeAccess(trx, member, { before: wholeAccessIn(serviceAccountSpecOf(present, access)) })
         await deleteServiceAccount(trx, proof, version)
         return settled(serviceAccountId, Number(version))
       })

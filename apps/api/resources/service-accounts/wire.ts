@@ -1,7 +1,7 @@
 import { invalid, invalidField, type Problem } from '#libs/base'
 import { cloud, type temporal, toTimestamp } from '#libs/cloud-api'
 import type { ServiceAccountSpec } from '#libs/domain/service-accounts'
-import { accountRoles } from '#libs/domain/users'
+import { type AccessSpec, type AccountRole, accountRoles } from '#libs/domain/users'
 import type { GrantedAccess } from '#libs/store/access'
 import type { ServiceAccountRow } from '#libs/store/service-accounts'
 import { accessFromWire, accessToWire, permissionFromWire, permissionToWire } from '../identity/wire.ts'
@@ -44,6 +44,15 @@ export function serviceAccountSpecOf(
   const accountRole = accountRoles.find((role) => role === row.account_role)
   if (accountRole === undefined) throw new Error(`service account ${row.id} has the role ${row.account_role}`)
   return { name, description, access: { accountRole, namespaceAccesses: Object.fromEntries(grants), customRoleIds } }
+}
+
+/** What the account has altogether: one of a namespace has no role, and that one grant. */
+export function wholeAccessIn({
+  access,
+  namespaceScopedAccess: scoped,
+}: ServiceAccountSpec): AccessSpec<AccountRole | 'none'> {
+  const namespaceAccesses = scoped === undefined ? {} : { [scoped.namespaceId]: scoped.permission }
+  return access ?? { accountRole: 'none', namespaceAccesses, customRoleIds: [] }
 }
 
 export function serviceAccountToWire(

@@ -18,6 +18,7 @@ import {
 } from '#libs/store/user-groups'
 import { memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
+import { authorizeAccess, authorizeGrant } from '../identity/authorize-access.ts'
 import { authorizeRole } from '../identity/authorize-role.ts'
 import { grantedIn } from '../identity/granted.ts'
 import { grantFromWire } from '../identity/wire.ts'
@@ -55,6 +56,7 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
         }
         const problems = validateUserGroupSpec(spec, tenantId)
         if (problems.length > 0) throw invalid(problems)
+        await authorizeAccess(trx, member, { after: spec.access })
         await assertRoom(trx, proof, 'userGroups')
         const row = await createUserGroup(trx, proof, fieldsOf(spec))
         await replaceAccess(trx, proof, row.id, grantedIn(spec.access))
@@ -114,8 +116,10 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
         const present = await getUserGroup(trx, proof)
         assertVersion(present, version)
         const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
-        const problems = validateUserGroupUpdate(userGroupSpecOf(present, access), spec, tenantId)
+        const current = userGroupSpecOf(present, access)
+        const problems = validateUserGroupUpdate(current, spec, tenantId)
         if (problems.length > 0) throw invalid(problems)
+        await authorizeAccess(trx, member, { before: current.access, after: spec.access })
         const row = await updateUserGroup(trx, proof, fieldsOf(spec), version)
         await replaceAccess(trx, proof, row.id, grantedIn(spec.access))
         return settled(row.id, row.resource_version)
@@ -124,7 +128,8 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
     },
 
     async DeleteUserGroup(context, request) {
-      const { tenantId } = memberOf(context.claims)
+      const member = memberOf(context.claims)
+      const { tenantId } = member
       const groupId = request.groupId ?? ''
       const proof = authorize(context.claims, 'user_group', 'delete', { tenantId, groupId })
       const version = requiredVersion(request)
@@ -134,6 +139,8 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
         if (present.kind === 'scim') {
           throw invalidField('group_id', 'this group comes from your identity provider: delete it there')
         }
+        const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
+        await authorizeAccess(trx, member, { before: userGroupSpecOf(present, access).access })
         await deleteUserGroup(trx, proof, version)
         return settled(groupId, Number(version))
       })
@@ -141,9 +148,10 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
     },
 
     async SetUserGroupNamespaceAccess(context, request) {
-      const { tenantId } = memberOf(context.claims)
+      const member = memberOf(context.claims)
+      const { tenantId } = member
       const [namespaceId, groupId] = [request.namespace ?? '', request.groupId ?? '']
-      const proof = authorize(context.claims, 'namespace', 'grant_access', { tenantId, namespaceId })
+      const proof = authorize(context.claims, 'namespace', 'grant_user_group_access', { tenantId, namespaceId })
       const version = requiredVersion(request)
       const permission = grantFromWire(request.access)
       const rpc = 'SetUserGroupNamespaceAccess'
@@ -154,6 +162,7 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
         const access = (await accessOf(trx, proof, [groupId])).get(groupId) ?? noAccess
         const problems = validateGrant(userGroupSpecOf(present, access).access, namespaceId, permission, 'access')
         if (problems.length > 0) throw invalid(problems)
+        authorizeGrant(member, namespaceId, access.grants.get(namespaceId), permission)
         const generation = await touchUserGroup(trx, { proof, groupId }, version)
         await setGrant(trx, proof, groupId, permission)
         return settled(groupId, generation)

@@ -1,5 +1,6 @@
 import { authorize } from '#libs/authz'
 import { invalidField } from '#libs/base'
+import { accessOf, noAccess } from '#libs/store/access'
 import {
   addGroupMember,
   getUserGroup,
@@ -9,22 +10,26 @@ import {
 } from '#libs/store/user-groups'
 import { memberOf } from '../../auth/member.ts'
 import { pageOf } from '../../paging/page-tokens.ts'
+import { authorizeAccess } from '../identity/authorize-access.ts'
 import { mutate } from '../operations/mutation.ts'
 import { operationToWire } from '../operations/wire.ts'
 import type { UserGroupDeps } from './handlers.ts'
-import { memberToWire, type UserGroupMemberHandlers } from './wire.ts'
+import { memberToWire, type UserGroupMemberHandlers, userGroupSpecOf } from './wire.ts'
 
 /** Who is in a group. Members are no part of its spec: these methods take no resource version, and change none. */
 export function userGroupMemberHandlers(deps: UserGroupDeps): UserGroupMemberHandlers {
   const { database, pageTokens } = deps
   return {
     async AddUserGroupMember(context, request) {
-      const { tenantId } = memberOf(context.claims)
-      const proof = authorize(context.claims, 'user_group', 'update', { tenantId, groupId: request.groupId ?? '' })
+      const member = memberOf(context.claims)
+      const { tenantId } = member
+      const proof = authorize(member, 'user_group', 'add_member', { tenantId, groupId: request.groupId ?? '' })
       const userId = userIdOf(request)
       const { operation } = await mutate(deps, { rpc: 'AddUserGroupMember', request, context }, async (trx) => {
         const group = await getUserGroup(trx, proof)
         assertCloudGroup(group)
+        const access = (await accessOf(trx, proof, [group.id])).get(group.id) ?? noAccess
+        await authorizeAccess(trx, member, { before: userGroupSpecOf(group, access).access })
         await addGroupMember(trx, proof, userId)
         return settled(group)
       })
@@ -32,12 +37,15 @@ export function userGroupMemberHandlers(deps: UserGroupDeps): UserGroupMemberHan
     },
 
     async RemoveUserGroupMember(context, request) {
-      const { tenantId } = memberOf(context.claims)
-      const proof = authorize(context.claims, 'user_group', 'update', { tenantId, groupId: request.groupId ?? '' })
+      const member = memberOf(context.claims)
+      const { tenantId } = member
+      const proof = authorize(member, 'user_group', 'remove_member', { tenantId, groupId: request.groupId ?? '' })
       const userId = userIdOf(request)
       const { operation } = await mutate(deps, { rpc: 'RemoveUserGroupMember', request, context }, async (trx) => {
         const group = await getUserGroup(trx, proof)
         assertCloudGroup(group)
+        const access = (await accessOf(trx, proof, [group.id])).get(group.id) ?? noAccess
+        await authorizeAccess(trx, member, { before: userGroupSpecOf(group, access).access })
         await removeGroupMember(trx, proof, userId)
         return settled(group)
       })
@@ -47,7 +55,7 @@ export function userGroupMemberHandlers(deps: UserGroupDeps): UserGroupMemberHan
     async GetUserGroupMembers({ claims }, request) {
       const { tenantId } = memberOf(claims)
       const groupId = request.groupId ?? ''
-      const proof = authorize(claims, 'user_group', 'read', { tenantId, groupId })
+      const proof = authorize(claims, 'user_group', 'read_members', { tenantId, groupId })
       const scope = { tenantId, rpc: 'GetUserGroupMembers', filter: { groupId } }
       const page = pageTokens.read(scope, request)
       return database.ofTenant(tenantId, async (executor) => {

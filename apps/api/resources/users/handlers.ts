@@ -19,6 +19,7 @@ import {
 import { memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
 import { invitationExpiry } from '../../signup/invitation-token.ts'
+import { authorizeAccess, authorizeGrant } from '../identity/authorize-access.ts'
 import { authorizeRole } from '../identity/authorize-role.ts'
 import { grantedIn } from '../identity/granted.ts'
 import { grantFromWire, userToWire } from '../identity/wire.ts'
@@ -49,6 +50,7 @@ export function userHandlers(deps: UserDeps): UserHandlers {
         async (trx) => {
           const problems = validateUserSpec(spec, tenantId)
           if (problems.length > 0) throw invalid(problems)
+          await authorizeAccess(trx, member, { after: spec.access })
           await assertRoom(trx, proof, 'users')
           const row = await createUser(trx, proof, { email: spec.email, accountRole: spec.access.accountRole })
           await replaceAccess(trx, proof, row.id, grantedIn(spec.access))
@@ -101,8 +103,10 @@ export function userHandlers(deps: UserDeps): UserHandlers {
         const present = await getUser(trx, proof)
         assertVersion(present, version)
         const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
-        const problems = validateUserUpdate(userSpecOf(present, access), spec, tenantId)
+        const current = userSpecOf(present, access)
+        const problems = validateUserUpdate(current, spec, tenantId)
         if (problems.length > 0) throw invalid(problems)
+        await authorizeAccess(trx, member, { before: current.access, after: spec.access })
         const row = await updateUser(trx, proof, spec.access.accountRole, version)
         await replaceAccess(trx, proof, row.id, grantedIn(spec.access))
         return settled(row.id, row.resource_version)
@@ -111,12 +115,16 @@ export function userHandlers(deps: UserDeps): UserHandlers {
     },
 
     async DeleteUser(context, request) {
-      const { tenantId } = memberOf(context.claims)
+      const member = memberOf(context.claims)
+      const { tenantId } = member
       const userId = request.userId ?? ''
       const proof = authorize(context.claims, 'user', 'delete', { tenantId, userId })
       const version = requiredVersion(request)
       const { operation } = await mutate(deps, { rpc: 'DeleteUser', request, context }, async (trx) => {
-        assertVersion(await getUser(trx, proof), version)
+        const present = await getUser(trx, proof)
+        assertVersion(present, version)
+        const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
+        await authorizeAccess(trx, member, { before: userSpecOf(present, access).access })
         await deleteUser(trx, proof, version)
         return settled(userId, Number(version))
       })
@@ -124,9 +132,10 @@ export function userHandlers(deps: UserDeps): UserHandlers {
     },
 
     async SetUserNamespaceAccess(context, request) {
-      const { tenantId } = memberOf(context.claims)
+      const member = memberOf(context.claims)
+      const { tenantId } = member
       const [namespaceId, userId] = [request.namespace ?? '', request.userId ?? '']
-      const proof = authorize(context.claims, 'namespace', 'grant_access', { tenantId, namespaceId })
+      const proof = authorize(context.claims, 'namespace', 'grant_user_access', { tenantId, namespaceId })
       const version = requiredVersion(request)
       const permission = grantFromWire(request.access)
       const { operation } = await mutate(deps, { rpc: 'SetUserNamespaceAccess', request, context }, async (trx) => {
@@ -136,6 +145,7 @@ export function userHandlers(deps: UserDeps): UserHandlers {
         const access = (await accessOf(trx, proof, [userId])).get(userId) ?? noAccess
         const problems = validateGrant(userSpecOf(present, access).access, namespaceId, permission, 'access')
         if (problems.length > 0) throw invalid(problems)
+        authorizeGrant(member, namespaceId, access.grants.get(namespaceId), permission)
         const generation = await touchUser(trx, { proof, userId }, version)
         await setGrant(trx, proof, userId, permission)
         return settled(userId, generation)
