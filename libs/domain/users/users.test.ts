@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { emailMistake, lineMistake, normalizeEmail, paragraphMistake, validateUserSpec } from '#libs/domain/users'
+import {
+  emailMistake,
+  lineMistake,
+  normalizeEmail,
+  paragraphMistake,
+  validateGrant,
+  validateUserSpec,
+  validateUserUpdate,
+} from '#libs/domain/users'
 
 describe('emailMistake', () => {
   it.each(['ada@example.com', 'Ada.Lovelace+wait@sub.example.co.uk', "o'neil@example.org", 'a@xn--bcher-kva.example'])(
@@ -76,5 +84,43 @@ describe('validateUserSpec', () => {
       'spec.access.namespace_accesses',
     ])
     expect(problems[0]?.message).toBe('namespace "payments.zzzzz" not found')
+  })
+})
+
+describe('validateUserUpdate', () => {
+  const access = { accountRole: 'read', namespaceAccesses: {}, customRoleIds: [] } as const
+  const current = { email: 'ada@example.com', access }
+  it('wants something to change, and never the address', () => {
+    const raised = { ...access, accountRole: 'admin' } as const
+    expect(validateUserUpdate(current, { ...current, access: raised }, 'a1b2c')).toEqual([])
+    const nothing = [{ field: 'spec', message: 'nothing to change' }]
+    expect(validateUserUpdate(current, current, 'a1b2c')).toEqual(nothing)
+    expect(validateUserUpdate(current, { ...current, email: 'Ada@example.com' }, 'a1b2c')).toEqual(nothing)
+    const other = { email: 'eve@example.com', access: raised }
+    expect(validateUserUpdate(current, other, 'a1b2c')).toMatchObject([{ field: 'spec.email' }])
+  })
+})
+
+describe('validateGrant', () => {
+  const many = Object.fromEntries(Array.from({ length: 1000 }, (_, n) => [`n${n}.a1b2c`, 'read' as const]))
+  const access = (accountRole: 'read' | 'owner' | 'none', namespaceAccesses = {}) => ({
+    accountRole,
+    namespaceAccesses,
+    customRoleIds: [],
+  })
+  it.each([
+    ['a new one', access('none'), 'n.a1b2c', 'read', undefined],
+    ['another one', access('read', { 'n.a1b2c': 'read' }), 'n.a1b2c', 'write', undefined],
+    ['none any more', access('read', { 'n.a1b2c': 'read' }), 'n.a1b2c', undefined, undefined],
+    ['the same', access('read', { 'n.a1b2c': 'read' }), 'n.a1b2c', 'read', 'nothing to change'],
+    ['none as before', access('owner'), 'n.a1b2c', undefined, 'nothing to change'],
+    ['one of an owner', access('owner'), 'n.a1b2c', 'read', 'must be empty'],
+    ['one too many', access('read', many), 'n.a1b2c', 'read', 'at most 1000'],
+    ['another one of many', access('read', many), 'n7.a1b2c', 'write', undefined],
+  ] as const)('%s', (_what, current, namespaceId, permission, message) => {
+    const problems = validateGrant(current, namespaceId, permission, 'access')
+    expect(problems).toEqual(
+      message === undefined ? [] : [{ field: 'access', message: expect.stringContaining(message) }],
+    )
   })
 })

@@ -1,9 +1,18 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { authorize, type UserClaims } from '#libs/authz'
 import { openSigningKey } from '#libs/keyring'
 import { sealer } from '#libs/sealing'
-import { Database } from '#libs/store'
+import { Database, type Trx } from '#libs/store'
+import { type GrantedAccess, replaceAccess, setGrant } from '#libs/store/access'
 import { listenForEdgeChanges } from '#libs/store/edge'
+import {
+  addGroupMember,
+  createUserGroup,
+  deleteUserGroup,
+  removeGroupMember,
+  updateUserGroup,
+} from '#libs/store/user-groups'
 import { NamespaceTokens } from '../../../apps/edge/intent/namespace-tokens.ts'
 import { readIntent } from '../../../apps/edge/intent/read-intent.ts'
 import { ensureEdgeCertificate } from '../../../apps/provisioner/reconcilers/certificates/edge-certificate.ts'
@@ -104,6 +113,63 @@ test('who may write and read comes from roles and grants, tenant by tenant', asy
   expect(await intentOf('n.bbbbb')).toMatchObject({ writers: [], readers: [] })
 })
 
+test('what a group may, its members may, until they leave or it is deleted', async () => {
+  const api = new Database({ url: testDatabase.roleUrl('aqueduct_api'), poolSize: 1, applicationName: 'api' })
+  const tenantId = 'aaaaa'
+  const owner: UserClaims = {
+    kind: 'user',
+    principalId: 'usr-owner',
+    tenantId,
+    roles: new Set(['owner'] as const),
+    namespaceGrants: new Map(),
+    customPermissions: [],
+    credential: { kind: 'api_key', id: 'key-owner' },
+  }
+  const change = <Result>(work: (trx: Trx) => Promise<Result>) => api.transactionOfTenant(tenantId, work)
+  const allowed = async () => {
+    const intent = await intentOf('n.aaaaa')
+    return { writes: intent?.writers.includes('usr-developer'), reads: intent?.readers.includes('usr-developer') }
+  }
+  try {
+    const creation = authorize(owner, 'account', 'create_user_group', { tenantId })
+    const newGroup = async (displayName: string, accountRole: 'owner' | 'none', grants: GrantedAccess['grants']) => {
+      const fields = { displayName, source: { kind: 'cloud' }, accountRole } as const
+      return change(async (trx) => {
+        const { id } = await createUserGroup(trx, creation, fields)
+        await replaceAccess(trx, creation, id, { grants, customRoleIds: [] })
+        return id
+      })
+    }
+    const writing = await newGroup('writing', 'none', new Map([['n.aaaaa', 'write']]))
+    const ruling = await newGroup('ruling', 'owner', new Map())
+    expect(await allowed()).toEqual({ writes: false, reads: false })
+
+    const membership = authorize(owner, 'user_group', 'add_member', { tenantId, groupId: writing })
+    await change((trx) => addGroupMember(trx, membership, 'usr-developer'))
+    expect(await allowed()).toEqual({ writes: true, reads: false })
+    const leaving = authorize(owner, 'user_group', 'remove_member', { tenantId, groupId: writing })
+    await change((trx) => removeGroupMember(trx, leaving, 'usr-developer'))
+    expect(await allowed()).toEqual({ writes: false, reads: false })
+    await change((trx) => addGroupMember(trx, membership, 'usr-developer'))
+    const lowering = authorize(owner, 'namespace', 'grant_user_group_access', { tenantId, namespaceId: 'n.aaaaa' })
+    await change((trx) => setGrant(trx, lowering, writing, 'read'))
+    expect(await allowed()).toEqual({ writes: false, reads: true })
+    const end = authorize(owner, 'user_group', 'delete', { tenantId, groupId: writing })
+    await change((trx) => deleteUserGroup(trx, end, '1'))
+    expect(await allowed()).toEqual({ writes: false, reads: false })
+
+    const ruler = authorize(owner, 'user_group', 'add_member', { tenantId, groupId: ruling })
+    await change((trx) => addGroupMember(trx, ruler, 'usr-developer'))
+    expect(await allowed()).toEqual({ writes: true, reads: false })
+    const lowered = { displayName: 'ruling', source: { kind: 'cloud' }, accountRole: 'none' } as const
+    const fall = authorize(owner, 'user_group', 'update', { tenantId, groupId: ruling })
+    await change((trx) => updateUserGroup(trx, fall, lowered, '1'))
+    expect(await allowed()).toEqual({ writes: false, reads: false })
+  } finally {
+    await api.close()
+  }
+})
+
 test('revoked keys and leaves are those of the tenant alone, while they could still be used', async () => {
   const key = (id: string, expires: string, change: string, owner = 'usr-owner') =>
     admin.query(
@@ -153,9 +219,18 @@ test('edges are told of every change that they have to follow, of whichever noun
     'a grant': "update namespace_grants set permission = 'read' where principal_id = 'usr-writer'",
     'a grant that ends': "delete from namespace_grants where principal_id = 'usr-writer'",
     'a deleted service account': "update service_accounts set deleted_at = now() where id = 'sa-reader'",
+    'a member of a group': `insert into user_groups (id, tenant_id, kind, display_name) values ('grp-told', 'aaaaa', 'cloud', 'told');
+      insert into user_group_members (tenant_id, group_id, user_id) values ('aaaaa', 'grp-told', 'usr-owner')`,
+    'a grant of a group':
+      "insert into namespace_grants (tenant_id, namespace_id, principal_id, permission) values ('aaaaa', 'n.aaaaa', 'grp-told', 'read')",
+    'a role of a group': "update user_groups set account_role = 'admin' where id = 'grp-told'",
+    'a member that leaves': "delete from user_group_members where group_id = 'grp-told'",
+    'a deleted group': "update user_groups set deleted_at = now() where id = 'grp-told'",
+    'a deleted user': "update users set deleted_at = now() where id = 'usr-developer'",
     'a disabled key': "update api_keys set disabled = true where id = 'key-live'",
     'a suspended tenant': "update tenants set state = 'suspended' where id = 'aaaaa'",
     'a changed spec': "update namespaces set generation = generation + 1 where id = 'n.aaaaa'",
+    'another connectivity rule': `update namespaces set spec = spec || '{"connectivityRuleIds": ["rule-1"]}' where id = 'n.aaaaa'`,
     'a namespace that is served no more': "update namespaces set served = false where id = 'n.bbbbb'",
     'a node that moved': "update nodes set address = '127.1.2.4' where id = 'node-1'",
     'a renewed certificate': `insert into certificates select 'cert-2', authority_id, purpose, tenant_id, namespace_id, node_id, common_name,
