@@ -45,7 +45,8 @@ export class Supervisor {
    * aborts: a later manifest takes over then.
    */
   async apply(manifest: NodeManifest, signal: AbortSignal, onFiles: () => Promise<void>): Promise<void> {
-    this.#applying = true
+    // A manifest that changes nothing but files, limits say, leaves a node that is ready as it is.
+    this.#applying = !this.#runs(manifest)
     this.#manifest ??= manifest
     for (const name of ['run', 'log']) await mkdir(join(this.#dir, name), { recursive: true, mode: 0o700 })
     await writeNodeFiles(this.#dir, manifest.files)
@@ -65,6 +66,13 @@ export class Supervisor {
     if (signal.aborted) return
     this.#applying = false
     this.#changed()
+  }
+
+  #runs(manifest: NodeManifest): boolean {
+    return manifest.processes.every((spec) => {
+      const process = this.#processes.find((candidate) => candidate.name === spec.name)
+      return process?.fingerprint === fingerprint(spec, manifest.files)
+    })
   }
 
   /** Something that keeps a manifest from being taken up, for `status.json`. */

@@ -14,6 +14,7 @@ import { identityHandlers } from './identity/handlers.ts'
 import { namespaceAssignmentHandlers } from './namespace-assignments/handlers.ts'
 import { namespaceTagHandlers } from './namespace-tags/handlers.ts'
 import { namespaceHandlers } from './namespaces/handlers.ts'
+import { nexusEndpointHandlers } from './nexus-endpoints/handlers.ts'
 import { operationHandlers } from './operations/handlers.ts'
 import type { ApiHandlers } from './operations/wire.ts'
 import { regionHandlers } from './regions/handlers.ts'
@@ -50,6 +51,7 @@ export function createCloudHandlers(deps: CloudHandlersDeps): ApiHandlers {
     ...namespaceAssignmentHandlers(deps),
     ...namespaceHandlers(deps),
     ...namespaceTagHandlers(deps),
+    ...nexusEndpointHandlers(deps),
     ...operationHandlers(deps),
     ...regionHandlers(deps),
     ...searchAttributeHandlers(deps),

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { Client, escapeIdentifier, escapeLiteral } from 'pg'
 import type { CellDatabase } from './temporal-config.ts'
+import { widenVisibility } from './visibility-columns.ts'
 
 /**
  * A cell's databases on one Postgres server. `pg` is used here and not in `libs/store`, since none of it is the
@@ -33,7 +34,8 @@ export function cellDatabase(adminUrl: string, cellId: string, password: string)
 }
 
 /**
- * Makes the cell's role and databases be there, with this password and the current schema. Idempotent; after a crash
+ * Makes the cell's role and databases be there, with this password, the current schema and Cloud's number of columns for
+ * search attributes. Idempotent; after a crash
  * at any point the same call finishes the work. Takes about a second the first time.
  */
 export async function createCellDatabases(
@@ -47,6 +49,7 @@ export async function createCellDatabases(
     for (const name of [database.name, database.visibilityName]) await makeDatabase(client, name, database.user)
     await applySchema(options.sqlTool, database, database.name, schemas.temporal)
     await applySchema(options.sqlTool, database, database.visibilityName, schemas.visibility)
+    await widenVisibility(database)
   })
   return database
 }

@@ -31,6 +31,7 @@ const edge = {
   key: 'EDGE-KEY',
   envoy: '/opt/envoy',
   concurrency: 2,
+  nexusSecret: 'NEXUS-KEY',
 }
 const content = (manifest: NodeManifest, path: string): unknown =>
   JSON.parse(manifest.files.find((file) => file.path === path)?.content ?? 'null')
@@ -69,9 +70,29 @@ describe('renderNode', () => {
     }
     const ports = Object.values(services).flatMap(({ rpc }) => [rpc.grpcPort, rpc.membershipPort])
     expect(new Set(Object.values(services).map(({ rpc }) => rpc.bindOnIP))).toEqual(new Set([input.address]))
-    expect([...ports, nodePorts.edge, nodePorts.edgePrivate, nodePorts.metrics].toSorted()).toEqual(
+    const { edge: edgePort, edgePrivate, frontendHttp, metrics, nexus } = nodePorts
+    expect([...ports, edgePort, edgePrivate, frontendHttp, metrics, nexus].toSorted()).toEqual(
       [...new Set(allPorts(nodePorts))].toSorted(),
     )
+  })
+
+  it('has an HTTP API behind the authorizer alone, and sends what Temporal asks over HTTP to its own Envoy', () => {
+    const manifest = renderNode({ ...input, edge })
+    const { services } = content(manifest, 'config/temporal.json') as { services: Record<string, { rpc: object }> }
+    const withHttp = Object.entries(services).filter(([, { rpc }]) => 'httpPort' in rpc)
+    expect(withHttp.map(([name]) => name)).toEqual(['frontend'])
+    expect(manifest.processes[0]?.env.HTTP_PROXY).toMatch(/^http:\/\/history:[0-9a-f]{40}@127\.77\.0\.1:7251$/)
+    expect(JSON.stringify(manifest.files)).not.toContain('HTTP_PROXY')
+    expect(renderNode(input).processes[0]?.env).toEqual({})
+  })
+
+  it('lets no workflow give its Nexus operations a header that the router or the server goes by', () => {
+    const dynamic = content(renderNode(input), 'config/dynamic.json') as Record<string, [{ value: readonly string[] }]>
+    const [{ value }] = dynamic['component.nexusoperations.disallowedHeaders'] ?? [{ value: [] }]
+    for (const name of ['nexus-operation-token', 'nexus-link', 'proxy-authorization', 'caller-name']) {
+      expect(value).toContain(name)
+    }
+    expect(dynamic['nexusoperation.disallowedHeaders']).toEqual([{ value }])
   })
 
   it('does not restart Temporal for what it reads again by itself', () => {

@@ -1,12 +1,7 @@
-import { edgeFiles, envoyArgs, renderBootstrap } from '#libs/domain/edges'
+import { edgeFiles, envoyArgs, type NexusSecret, nexusProxyUrl, renderBootstrap } from '#libs/domain/edges'
+import type { CellLimits } from '#libs/domain/namespaces'
 import type { EdgeSource, NodeFile, NodeManifest, NodePorts, NodeProcess } from '#libs/domain/nodes'
-import {
-  type CellDatabase,
-  type NamespaceLimits,
-  temporalConfig,
-  temporalDynamicConfig,
-  temporalFiles,
-} from './temporal-config.ts'
+import { type CellDatabase, temporalConfig, temporalDynamicConfig, temporalFiles } from './temporal-config.ts'
 
 export interface NodeInput {
   readonly nodeId: string
@@ -28,7 +23,8 @@ export interface NodeInput {
     readonly key: string
     readonly ca: string
   }
-  readonly namespaceLimits: Readonly<Record<string, NamespaceLimits>>
+  /** Of namespaces that differ from the cell's defaults, by name. */
+  readonly namespaceLimits: Readonly<Record<string, CellLimits>>
   /** Absent on nodes that carry no edge. */
   readonly edge?: NodeEdgeInput
 }
@@ -45,6 +41,7 @@ export interface NodeEdgeInput {
   readonly envoy: string
   /** Envoy's worker threads. */
   readonly concurrency: number
+  readonly nexusSecret: NexusSecret
 }
 
 const temporalServices = ['frontend', 'internal-frontend', 'history', 'matching', 'worker'] as const
@@ -80,13 +77,21 @@ function temporalProcess(input: NodeInput): NodeProcess {
       'start',
       ...temporalServices.flatMap((service) => ['--service', service]),
     ],
-    env: {},
+    env: temporalEnvironment(input),
     // The client side of internode TLS keeps the CA that it began with. All else it reads again: certificates and keys
     // every minute, key sets every ten seconds, dynamic configuration every five.
     restartOn: [temporalFiles.config, temporalFiles.internodeCa],
     readyPort: input.ports.frontend,
     stopMs: 15_000,
   }
+}
+
+/**
+ * Whatever the server asks over HTTP, which is Nexus operations and their completions alone, it asks of the node's own
+ * Envoy. The URLs that it knows are the same on every node; what stands behind them is for Envoy to say.
+ */
+function temporalEnvironment({ address, ports, edge }: NodeInput): Readonly<Record<string, string>> {
+  return edge === undefined ? {} : { HTTP_PROXY: nexusProxyUrl(edge.nexusSecret, address, ports.nexus) }
 }
 
 function temporalFilesOf(input: NodeInput): readonly NodeFile[] {
@@ -116,9 +121,10 @@ function envoyProcess(input: NodeInput, edge: NodeEdgeInput): NodeProcess {
   }
 }
 
-function edgeFilesOf({ nodeId, cellId }: NodeInput, edge: NodeEdgeInput): readonly NodeFile[] {
+function edgeFilesOf({ nodeId, cellId, address, ports }: NodeInput, edge: NodeEdgeInput): readonly NodeFile[] {
+  const nexus = { address, port: ports.nexus, frontendHttpPort: ports.frontendHttp }
   return [
-    plain(edgeFiles.bootstrap, renderBootstrap({ nodeId, cellId })),
+    plain(edgeFiles.bootstrap, renderBootstrap({ nodeId, cellId, nexus })),
     plain(edgeSourceFiles.caFile, edge.ca),
     plain(edgeSourceFiles.certificateFile, edge.certificate),
     secret(edgeSourceFiles.keyFile, edge.key),

@@ -1,4 +1,5 @@
-import { cellCacheMs } from '#libs/domain/namespaces'
+import { nexusCallbackPattern } from '#libs/domain/edges'
+import { type CellLimits, cellCacheMs, requestLimits, searchAttributeLimits } from '#libs/domain/namespaces'
 import type { NodePorts } from '#libs/domain/nodes'
 
 /** Where a cell keeps its data: two databases that one role owns, and that no other cell's role may enter. */
@@ -11,13 +12,6 @@ export interface CellDatabase {
   readonly visibilityName: string
 }
 
-/** What one namespace may ask of its cell, in requests a second over all nodes; absent means the cell's default. */
-export interface NamespaceLimits {
-  readonly requestsPerSecond?: number
-  readonly visibilityRequestsPerSecond?: number
-  readonly fairness?: boolean
-}
-
 export interface TemporalConfigInput {
   readonly address: string
   readonly ports: NodePorts
@@ -27,6 +21,9 @@ export interface TemporalConfigInput {
   /** DNS name in every node's certificate of this cell: what nodes of the cell expect of each other. */
   readonly serverName: string
 }
+
+/** Milliseconds between two looks of the server at its dynamic configuration: the shortest that it allows. */
+export const dynamicConfigPollMs = 5_000
 
 /** Files that the configuration names, below the node's folder. */
 export const temporalFiles = {
@@ -43,6 +40,27 @@ export const temporalFiles = {
  * its own, so that a node holds at most 5 × (8 + 3).
  */
 const maxConnections = { default: 8, visibility: 3 }
+
+/**
+ * Headers that a workflow may not give its Nexus operations, since they would stand in the place of the server's own: all
+ * that the server itself refuses, and those of the protocol.
+ */
+const nexusHeaders = [
+  'request-timeout',
+  'xdc-redirection-api',
+  'xdc-redirection-source-cell',
+  'xdc-redirection',
+  'caller-name',
+  'caller-type',
+  'call-initiation',
+  'temporal-principal-type',
+  'temporal-principal-name',
+  'nexus-link',
+  'nexus-operation-token',
+  'nexus-request-id',
+  'nexus-callback-temporal-callback-token',
+  'proxy-authorization',
+]
 
 /** The server's static configuration: JSON, which is YAML. Its field names are Temporal's (common/config/config.go). */
 export function temporalConfig(input: TemporalConfigInput): unknown {
@@ -87,7 +105,8 @@ export function temporalConfig(input: TemporalConfigInput): unknown {
       },
     },
     services: {
-      frontend: service(address, ports.frontend, ports.membershipOffset),
+      // Not internal-frontend: its HTTP API has neither an authorizer nor the cell's mutual TLS.
+      frontend: service(address, ports.frontend, ports.membershipOffset, ports.frontendHttp),
       'internal-frontend': service(address, ports.internalFrontend, ports.membershipOffset),
       history: service(address, ports.history, ports.membershipOffset),
       matching: service(address, ports.matching, ports.membershipOffset),
@@ -115,14 +134,23 @@ export function temporalConfig(input: TemporalConfigInput): unknown {
     namespaceDefaults: {
       archival: { history: { state: 'disabled' }, visibility: { state: 'disabled' } },
     },
-    dynamicConfigClient: { filepath: file(temporalFiles.dynamicConfig), pollInterval: '5s' },
+    dynamicConfigClient: {
+      filepath: file(temporalFiles.dynamicConfig),
+      pollInterval: `${dynamicConfigPollMs / 1000}s`,
+    },
+    // As many as there are columns: see visibility-columns.ts, which makes them before a server with this setting starts.
+    visibility: { persistenceCustomSearchAttributes: searchAttributeLimits },
   }
 }
 
-/** Settings that the server reads again by itself every five seconds, the shortest interval that it allows. */
-export function temporalDynamicConfig(limits: Readonly<Record<string, NamespaceLimits>>): unknown {
-  const all = (value: unknown): unknown => [{ value }]
-  const each = (pick: (limit: NamespaceLimits) => unknown): readonly unknown[] =>
+/**
+ * Settings that the server reads again by itself every five seconds.
+ * @param limits of namespaces that differ from what every namespace has, by name.
+ */
+export function temporalDynamicConfig(limits: Readonly<Record<string, CellLimits>>): unknown {
+  const all = (value: unknown): readonly unknown[] => [{ value }]
+  const onDemand = requestLimits(undefined)
+  const each = (pick: (limit: CellLimits) => unknown): readonly unknown[] =>
     Object.entries(limits)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .flatMap(([namespace, limit]) => {
@@ -140,15 +168,40 @@ export function temporalDynamicConfig(limits: Readonly<Record<string, NamespaceL
     'frontend.rps': all(20_000),
     // 10 a second by default: a cell of a thousand namespaces would need 100 s after a restart.
     'worker.perNamespaceWorkerStartRate': all(100),
+    // Who calls: the edge's Nexus router reads it, and puts the callback's address in its place. It is made by the
+    // server, of the calling workflow's own namespace.
+    'component.nexusoperations.callback.endpoint.template': all('{{.NamespaceName}}'),
+    'nexusoperation.callback.endpoint.template': all('{{.NamespaceName}}'),
+    // Completions go the same way back, and nowhere else.
+    'callback.allowedAddresses': all([{ Pattern: nexusCallbackPattern, AllowInsecure: true }]),
+    'component.nexusoperations.disallowedHeaders': all(nexusHeaders),
+    'nexusoperation.disallowedHeaders': all(nexusHeaders),
+    // One workflow may have all the attributes that its namespace has; 100 by default.
+    'frontend.searchAttributesNumberOfKeysLimit': all(sumOf(searchAttributeLimits)),
     'system.namespaceCacheRefreshInterval': all(`${cellCacheMs / 1000}s`),
-    'frontend.globalNamespaceRPS': each((limit) => limit.requestsPerSecond),
-    'frontend.globalNamespaceRPS.visibility': each((limit) => limit.visibilityRequestsPerSecond),
+    // Of every namespace, over all nodes: nobody can take the cell from the others.
+    'frontend.globalNamespaceRPS': [...all(onDemand.requestsPerSecond), ...each((limit) => limit.requestsPerSecond)],
+    'frontend.globalNamespaceRPS.visibility': [
+      ...all(onDemand.visibilityRequestsPerSecond),
+      ...each((limit) => limit.visibilityRequestsPerSecond),
+    ],
     'matching.enableFairness': each((limit) => limit.fairness),
   }
 }
 
-function service(address: string, port: number, membershipOffset: number): unknown {
-  return { rpc: { grpcPort: port, membershipPort: port + membershipOffset, bindOnIP: address } }
+function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0)
+}
+
+function service(address: string, port: number, membershipOffset: number, httpPort?: number): unknown {
+  return {
+    rpc: {
+      grpcPort: port,
+      membershipPort: port + membershipOffset,
+      bindOnIP: address,
+      ...(httpPort === undefined ? {} : { httpPort }),
+    },
+  }
 }
 
 function sqlStore(database: CellDatabase, name: string, connections: number): unknown {

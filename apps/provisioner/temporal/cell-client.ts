@@ -18,14 +18,23 @@ export interface CellClient {
   deleteNamespace(name: string): Promise<void>
   /** All namespaces but the cell's own. */
   listNamespaces(): Promise<readonly CellNamespace[]>
-  /** Custom search attributes by name. */
-  listSearchAttributes(namespace: string): Promise<Readonly<Record<string, SearchAttributeType>>>
-  /** Adds those that are missing. @throws CellError of kind `invalid` when no column of a type is left */
-  addSearchAttributes(namespace: string, attributes: Readonly<Record<string, SearchAttributeType>>): Promise<void>
+  /** Acts on every host within two seconds. @throws CellError of kind `exists` */
+  registerNexusEndpoint(endpoint: { readonly name: string; readonly url: string }): Promise<void>
+  /** @throws CellError of kind `not_found` */
+  deleteNexusEndpoint(name: string): Promise<void>
+  listNexusEndpoints(): Promise<readonly CellNexusEndpoint[]>
   close(): void
 }
 
-export type SearchAttributeType = 'Text' | 'Keyword' | 'Int' | 'Double' | 'Bool' | 'Datetime' | 'KeywordList'
+/** An endpoint as a cell knows it: one of a name, whoever calls by it. */
+export interface CellNexusEndpoint {
+  /** The cell's own id of it, a UUID. */
+  readonly id: string
+  readonly version: number
+  readonly name: string
+  /** Empty when its target is no URL. */
+  readonly url: string
+}
 
 export interface NewCellNamespace {
   readonly name: string
@@ -41,6 +50,11 @@ export interface CellNamespaceChange {
   readonly description?: string
   /** Keys that are named are set, others stay. */
   readonly data?: Readonly<Record<string, string>>
+  /**
+   * Column → name of a search attribute; an empty name takes the name away. Columns that are not named keep theirs; one
+   * that has a name gets no other before that is taken away.
+   */
+  readonly aliases?: Readonly<Record<string, string>>
 }
 
 export interface CellNamespace {
@@ -51,6 +65,8 @@ export interface CellNamespace {
   readonly retentionDays: number
   readonly description: string
   readonly data: Readonly<Record<string, string>>
+  /** Column → name of each search attribute. */
+  readonly aliases: Readonly<Record<string, string>>
 }
 
 /**

@@ -5,8 +5,8 @@ import {
   type CellErrorKind,
   type CellNamespace,
   type CellNamespaceChange,
+  type CellNexusEndpoint,
   type NewCellNamespace,
-  type SearchAttributeType,
 } from './cell-client.ts'
 
 type Method = Exclude<keyof CellClient, 'close'>
@@ -16,7 +16,7 @@ export class FakeCellClient implements CellClient {
   /** Every call in its order, for tests that count. */
   readonly calls: { readonly method: Method; readonly name: string }[] = []
   readonly #namespaces = new Map<string, CellNamespace>()
-  readonly #attributes = new Map<string, Readonly<Record<string, SearchAttributeType>>>()
+  readonly #endpoints = new Map<string, CellNexusEndpoint>()
   readonly #failures: { readonly method: Method; readonly kind: CellErrorKind; readonly after: boolean }[] = []
 
   /** The next call of `method` fails without having done anything. */
@@ -36,7 +36,7 @@ export class FakeCellClient implements CellClient {
   async registerNamespace(namespace: NewCellNamespace): Promise<void> {
     this.#call('registerNamespace', namespace.name, () => {
       if (this.#namespaces.has(namespace.name)) throw new CellError('exists', `${namespace.name} exists`)
-      this.#namespaces.set(namespace.name, { id: randomUUID(), state: 'registered', ...namespace })
+      this.#namespaces.set(namespace.name, { id: randomUUID(), state: 'registered', aliases: {}, ...namespace })
     })
   }
 
@@ -47,7 +47,8 @@ export class FakeCellClient implements CellClient {
   async updateNamespace(name: string, change: CellNamespaceChange): Promise<void> {
     this.#call('updateNamespace', name, () => {
       const known = this.#known(name)
-      this.#namespaces.set(name, { ...known, ...change, data: { ...known.data, ...change.data } })
+      const aliases = withAliases(known.aliases, change.aliases ?? {})
+      this.#namespaces.set(name, { ...known, ...change, aliases, data: { ...known.data, ...change.data } })
     })
   }
 
@@ -55,7 +56,6 @@ export class FakeCellClient implements CellClient {
     this.#call('deleteNamespace', name, () => {
       this.#known(name)
       this.#namespaces.delete(name)
-      this.#attributes.delete(name)
     })
   }
 
@@ -63,21 +63,21 @@ export class FakeCellClient implements CellClient {
     return this.#call('listNamespaces', '', () => [...this.#namespaces.values()])
   }
 
-  async listSearchAttributes(namespace: string): Promise<Readonly<Record<string, SearchAttributeType>>> {
-    return this.#call('listSearchAttributes', namespace, () => {
-      this.#known(namespace)
-      return this.#attributes.get(namespace) ?? {}
+  async registerNexusEndpoint({ name, url }: { readonly name: string; readonly url: string }): Promise<void> {
+    this.#call('registerNexusEndpoint', name, () => {
+      if (this.#endpoints.has(name)) throw new CellError('exists', `${name} exists`)
+      this.#endpoints.set(name, { id: randomUUID(), version: 1, name, url })
     })
   }
 
-  async addSearchAttributes(
-    namespace: string,
-    attributes: Readonly<Record<string, SearchAttributeType>>,
-  ): Promise<void> {
-    this.#call('addSearchAttributes', namespace, () => {
-      this.#known(namespace)
-      this.#attributes.set(namespace, { ...attributes, ...this.#attributes.get(namespace) })
+  async deleteNexusEndpoint(name: string): Promise<void> {
+    this.#call('deleteNexusEndpoint', name, () => {
+      if (!this.#endpoints.delete(name)) throw new CellError('not_found', `there is no endpoint ${name}`)
     })
+  }
+
+  async listNexusEndpoints(): Promise<readonly CellNexusEndpoint[]> {
+    return this.#call('listNexusEndpoints', '', () => [...this.#endpoints.values()])
   }
 
   close(): void {
@@ -99,4 +99,19 @@ export class FakeCellClient implements CellClient {
     if (failure !== undefined) throw new CellError(failure.kind, `the answer of ${method} is lost on demand`)
     return result
   }
+}
+
+/** As the server does it: no column gets a second name, and no name a second column. */
+function withAliases(
+  present: Readonly<Record<string, string>>,
+  change: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const aliases = { ...present }
+  for (const [column, name] of Object.entries(change)) {
+    if (name === '') delete aliases[column]
+    else if (Object.values(present).includes(name)) continue
+    else if (present[column] !== undefined) throw new CellError('invalid', `the column ${column} has a name`)
+    else aliases[column] = name
+  }
+  return aliases
 }

@@ -6,8 +6,8 @@ import {
   CellError,
   type CellNamespace,
   type CellNamespaceChange,
+  type CellNexusEndpoint,
   type NewCellNamespace,
-  type SearchAttributeType,
 } from './cell-client.ts'
 import { cellError } from './grpc-errors.ts'
 
@@ -22,9 +22,10 @@ export interface GrpcCellClientOptions {
 
 const { WorkflowService } = proto.temporal.api.workflowservice.v1
 const { OperatorService } = proto.temporal.api.operatorservice.v1
-const { NamespaceState, IndexedValueType } = proto.temporal.api.enums.v1
+const { NamespaceState } = proto.temporal.api.enums.v1
 const daySeconds = 86_400
 const pageSize = 1_000
+const endpointPageSize = 100
 const serverNamespaces = new Set(['temporal-system'])
 
 /**
@@ -73,14 +74,17 @@ export class GrpcCellClient implements CellClient {
   }
 
   async updateNamespace(name: string, change: CellNamespaceChange): Promise<void> {
-    const { retentionDays, description, data } = change
+    const { retentionDays, description, data, aliases } = change
     // The description is replaced by whatever comes, also by nothing.
     const kept = description ?? (await this.describeNamespace(name)).description
     await attempt(`updating the namespace ${name}`, () =>
       this.#workflow.updateNamespace({
         namespace: name,
         updateInfo: { description: kept, ...(data === undefined ? {} : { data: { ...data } }) },
-        ...(retentionDays === undefined ? {} : { config: { workflowExecutionRetentionTtl: days(retentionDays) } }),
+        config: {
+          ...(retentionDays === undefined ? {} : { workflowExecutionRetentionTtl: days(retentionDays) }),
+          ...(aliases === undefined ? {} : { customSearchAttributeAliases: { ...aliases } }),
+        },
       }),
     )
   }
@@ -109,24 +113,37 @@ export class GrpcCellClient implements CellClient {
     return found.filter((namespace) => !serverNamespaces.has(namespace.name))
   }
 
-  async listSearchAttributes(namespace: string): Promise<Readonly<Record<string, SearchAttributeType>>> {
-    const { customAttributes } = await attempt(`listing the search attributes of ${namespace}`, () =>
-      this.#operator.listSearchAttributes({ namespace }),
+  async registerNexusEndpoint({ name, url }: { readonly name: string; readonly url: string }): Promise<void> {
+    await attempt(`registering the Nexus endpoint ${name}`, () =>
+      this.#operator.createNexusEndpoint({ spec: { name, target: { external: { url } } } }),
     )
-    return Object.fromEntries(Object.entries(customAttributes).map(([name, type]) => [name, attributeType(type)]))
   }
 
-  async addSearchAttributes(
-    namespace: string,
-    attributes: Readonly<Record<string, SearchAttributeType>>,
-  ): Promise<void> {
-    const known = await this.listSearchAttributes(namespace)
-    const missing = Object.entries(attributes).filter(([name]) => known[name] === undefined)
-    if (missing.length === 0) return
-    const searchAttributes = Object.fromEntries(missing.map(([name, type]) => [name, wireType(type)]))
-    await attempt(`adding search attributes to ${namespace}`, () =>
-      this.#operator.addSearchAttributes({ namespace, searchAttributes }),
+  async deleteNexusEndpoint(name: string): Promise<void> {
+    const [found] = await this.#nexusEndpoints(name)
+    if (found === undefined) throw new CellError('not_found', `there is no Nexus endpoint ${name}`)
+    await attempt(`deleting the Nexus endpoint ${name}`, () =>
+      this.#operator.deleteNexusEndpoint({ id: found.id, version: Long.fromNumber(found.version) }),
     )
+  }
+
+  async listNexusEndpoints(): Promise<readonly CellNexusEndpoint[]> {
+    return this.#nexusEndpoints('')
+  }
+
+  /** @param name exact; empty: all. */
+  async #nexusEndpoints(name: string): Promise<readonly CellNexusEndpoint[]> {
+    const found: CellNexusEndpoint[] = []
+    let nextPageToken: Uint8Array = new Uint8Array()
+    do {
+      const token = nextPageToken
+      const page = await attempt('listing Nexus endpoints', () =>
+        this.#operator.listNexusEndpoints({ name, pageSize: endpointPageSize, nextPageToken: token }),
+      )
+      found.push(...page.endpoints.map(cellNexusEndpoint))
+      nextPageToken = page.nextPageToken
+    } while (nextPageToken.length > 0)
+    return found
   }
 
   close(): void {
@@ -169,32 +186,22 @@ function cellNamespace(answer: temporal.api.workflowservice.v1.IDescribeNamespac
     retentionDays: Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / daySeconds,
     description: info?.description ?? '',
     data: { ...info?.data },
+    aliases: { ...config?.customSearchAttributeAliases },
+  }
+}
+
+function cellNexusEndpoint({ id, version, spec }: temporal.api.nexus.v1.IEndpoint): CellNexusEndpoint {
+  return {
+    id: id ?? '',
+    version: Number(version ?? 0),
+    name: spec?.name ?? '',
+    url: spec?.target?.external?.url ?? '',
   }
 }
 
 function namespaceState(state: temporal.api.enums.v1.NamespaceState | null | undefined): CellNamespace['state'] {
   if (state === NamespaceState.NAMESPACE_STATE_DELETED) return 'deleted'
   return state === NamespaceState.NAMESPACE_STATE_DEPRECATED ? 'deprecated' : 'registered'
-}
-
-const wireTypes: Readonly<Record<SearchAttributeType, temporal.api.enums.v1.IndexedValueType>> = {
-  Text: IndexedValueType.INDEXED_VALUE_TYPE_TEXT,
-  Keyword: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-  Int: IndexedValueType.INDEXED_VALUE_TYPE_INT,
-  Double: IndexedValueType.INDEXED_VALUE_TYPE_DOUBLE,
-  Bool: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
-  Datetime: IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
-  KeywordList: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-}
-
-function wireType(type: SearchAttributeType): temporal.api.enums.v1.IndexedValueType {
-  return wireTypes[type]
-}
-
-function attributeType(wire: temporal.api.enums.v1.IndexedValueType): SearchAttributeType {
-  const found = Object.entries(wireTypes).find(([, value]) => value === wire)?.[0]
-  if (found === undefined) throw new Error(`the cell names a search attribute type ${wire}`)
-  return found as SearchAttributeType
 }
 
 function days(count: number): { seconds: Long } {

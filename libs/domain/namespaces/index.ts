@@ -1,13 +1,39 @@
 export {
+  actionsPerSecond,
+  type Capacity,
+  capacityUnits,
+  requestLimits,
+} from './capacity.ts'
+export { type CellLimits, cellLimitsOf } from './cell-limits.ts'
+export {
+  type Aliases,
   cellCacheMs,
   type DesiredNamespace,
   type NamespaceStep,
   type ObservedAtEdge,
   type ObservedInCell,
+  type ObservedLimits,
   type ObservedNamespace,
   plan,
 } from './plan.ts'
-export { type CodecServer, type MtlsAuth, type NamespaceSpec, specEquals } from './spec.ts'
+export {
+  aliasesOf,
+  renamed,
+  renameProblems,
+  type SearchAttributes,
+  type SearchAttributeType,
+  searchAttributeColumn,
+  searchAttributeLimits,
+  withColumns,
+} from './search-attributes.ts'
+export {
+  type CodecServer,
+  type HighAvailability,
+  type MtlsAuth,
+  type NamespaceSpec,
+  needsReconciling,
+  specEquals,
+} from './spec.ts'
 export {
   failedState,
   isUnderWay,
@@ -16,5 +42,5 @@ export {
   statesBefore,
   statesUnderWay,
 } from './state.ts'
-export { validateTags } from './tags.ts'
-export { type NamespaceLimits, validateSpec, validateUpdate } from './validate.ts'
+export { changedTags, validateTags } from './tags.ts'
+export { type NamespaceLimits, validateNew, validateSpec, validateUpdate } from './validate.ts'

@@ -1,25 +1,38 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
+  type Aliases,
+  type CellLimits,
   cellCacheMs,
   type DesiredNamespace,
   type NamespaceStep,
   type ObservedAtEdge,
   type ObservedInCell,
+  type ObservedLimits,
+  type ObservedNamespace,
   plan,
 } from '#libs/domain/namespaces'
 
 const id = 'payments.a1b2c'
 const owner = 'aqueduct/payments.a1b2c'
-const wanted: DesiredNamespace = { id, owner, retentionDays: 30, generation: 2, deleted: false }
-const present: ObservedInCell = { kind: 'present', owner, retentionDays: 30 }
+const wanted: DesiredNamespace = {
+  id,
+  owner,
+  retentionDays: 30,
+  aliases: {},
+  limits: {},
+  generation: 2,
+  deleted: false,
+}
+const present: ObservedInCell & { kind: 'present' } = { kind: 'present', owner, retentionDays: 30, aliases: {} }
+const byDefault: ObservedLimits = { kind: 'default' }
 const serving: ObservedAtEdge = { kind: 'serving', generation: 2 }
 
 const kinds = (steps: readonly NamespaceStep[]) => steps.map((step) => step.kind)
 
 describe('plan', () => {
-  const changed: ObservedInCell = { kind: 'present', owner, retentionDays: 7 }
-  const foreign: ObservedInCell = { kind: 'present', owner: 'somebody', retentionDays: 30 }
+  const changed: ObservedInCell = { ...present, retentionDays: 7 }
+  const foreign: ObservedInCell = { ...present, owner: 'somebody' }
   it.each<[string, ObservedInCell, ObservedAtEdge, readonly string[]]>([
     ['new', { kind: 'absent' }, { kind: 'absent' }, ['register', 'serve-at-edge', 'done']],
     ['lost answer', { kind: 'unknown' }, { kind: 'absent' }, ['register', 'serve-at-edge', 'done']],
@@ -34,7 +47,7 @@ describe('plan', () => {
     ['somebody else’s', foreign, { kind: 'absent' }, ['fail']],
     ['half deleted', { kind: 'deleting' }, { kind: 'absent' }, ['fail']],
   ])('wanted, %s', (_, cell, edge, steps) => {
-    expect(kinds(plan(wanted, { cell, edge }))).toEqual(steps)
+    expect(kinds(plan(wanted, { cell, edge, limits: byDefault }))).toEqual(steps)
   })
 
   it.each<[string, ObservedInCell, ObservedAtEdge, readonly string[]]>([
@@ -45,27 +58,99 @@ describe('plan', () => {
     ['never made', { kind: 'absent' }, { kind: 'absent' }, ['done']],
     ['somebody else’s', foreign, { kind: 'absent' }, ['done']],
   ])('unwanted, %s', (_, cell, edge, steps) => {
-    expect(kinds(plan({ ...wanted, deleted: true }, { cell, edge }))).toEqual(steps)
+    expect(kinds(plan({ ...wanted, deleted: true }, { cell, edge, limits: byDefault }))).toEqual(steps)
   })
 
   it('waits for what is left of the cell’s cache time', () => {
-    expect(plan(wanted, { cell: { ...present, sinceUpdateMs: 500 }, edge: serving })[0]).toEqual({
+    expect(plan(wanted, { cell: { ...present, sinceUpdateMs: 500 }, edge: serving, limits: byDefault })[0]).toEqual({
       kind: 'wait-cell-cache',
       ms: cellCacheMs - 500,
     })
   })
 
-  const fates = fc.array(fc.constantFrom<Fate>('ok', 'before', 'after'), { maxLength: 10 })
+  it.each<[string, Aliases, Aliases, readonly string[]]>([
+    ['a first one', { Keyword01: 'A' }, {}, ['set-aliases', 'wait-cell-cache', 'done']],
+    ['one more', { Keyword01: 'A', Int01: 'B' }, { Keyword01: 'A' }, ['set-aliases', 'wait-cell-cache', 'done']],
+    [
+      'another name',
+      { Keyword01: 'B' },
+      { Keyword01: 'A' },
+      ['drop-aliases', 'set-aliases', 'wait-cell-cache', 'done'],
+    ],
+    ['one too many', {}, { Keyword01: 'A' }, ['drop-aliases', 'wait-cell-cache', 'done']],
+    ['none but those there', { Keyword01: 'A' }, { Keyword01: 'A' }, ['done']],
+  ])('search attributes: %s', (_, aliases, there, steps) => {
+    const observed = { cell: { ...present, aliases: there }, edge: serving, limits: byDefault }
+    expect(kinds(plan({ ...wanted, aliases }, observed))).toEqual(steps)
+  })
+
+  it('takes every name away before it gives one, so that two may change places', () => {
+    const observed = {
+      cell: { ...present, aliases: { Keyword01: 'A', Keyword02: 'B', Int01: 'C' } },
+      edge: serving,
+      limits: byDefault,
+    }
+    const aliases = { Keyword01: 'B', Keyword02: 'A', Int01: 'C' }
+    expect(plan({ ...wanted, aliases }, observed).slice(0, 2)).toEqual([
+      { kind: 'drop-aliases', id, columns: ['Keyword01', 'Keyword02'], left: { Int01: 'C' } },
+      { kind: 'set-aliases', id, aliases: { Keyword01: 'B', Keyword02: 'A' }, all: aliases },
+    ])
+  })
+
+  it('names the columns of a new namespace before it is served', () => {
+    const observed: ObservedNamespace = { cell: { kind: 'absent' }, edge: { kind: 'absent' }, limits: byDefault }
+    expect(kinds(plan({ ...wanted, aliases: { Keyword01: 'A' } }, observed))).toEqual([
+      'register',
+      'set-aliases',
+      'wait-cell-cache',
+      'serve-at-edge',
+      'done',
+    ])
+  })
+
+  const limited = { requestsPerSecond: 4_000, visibilityRequestsPerSecond: 60 }
+  it.each<[string, CellLimits, ObservedLimits, readonly string[]]>([
+    ['none, and none', {}, byDefault, ['done']],
+    ['the first', limited, byDefault, ['ask-limits', 'await-limits', 'done']],
+    ['asked for', limited, { kind: 'asked', limits: limited }, ['await-limits', 'done']],
+    ['acting', limited, { kind: 'acting', limits: limited }, ['done']],
+    ['others', { fairness: true }, { kind: 'acting', limits: limited }, ['ask-limits', 'await-limits', 'done']],
+    [
+      'others meanwhile',
+      limited,
+      { kind: 'asked', limits: { fairness: true } },
+      ['ask-limits', 'await-limits', 'done'],
+    ],
+    ['none any more', {}, { kind: 'acting', limits: limited }, ['ask-limits', 'await-limits', 'done']],
+  ])('limits: %s', (_, limits, observed, steps) => {
+    const seen = { cell: present, edge: serving, limits: observed }
+    expect(kinds(plan({ ...wanted, limits }, seen))).toEqual(steps)
+  })
+
+  it('asks for limits before all, and waits for them before the edge', () => {
+    const observed: ObservedNamespace = { cell: { kind: 'absent' }, edge: { kind: 'absent' }, limits: byDefault }
+    expect(kinds(plan({ ...wanted, limits: limited }, observed))).toEqual([
+      'ask-limits',
+      'register',
+      'await-limits',
+      'serve-at-edge',
+      'done',
+    ])
+  })
+
+  const fates = fc.array(fc.constantFrom<Fate>('ok', 'before', 'after'), { maxLength: 14 })
 
   it('brings a namespace up, changes it and deletes it, whatever crashes in between', () => {
     fc.assert(
       fc.property(fates, fates, fates, (creating, updating, deleting) => {
         const world = new World()
-        world.reconcile(wanted, creating)
-        expect(world.cell).toEqual({ owner, retentionDays: 30 })
+        world.reconcile({ ...wanted, aliases: { Keyword01: 'A' } }, creating)
+        expect(world.cell).toEqual({ owner, retentionDays: 30, aliases: { Keyword01: 'A' } })
         expect(world.edge).toBe(2)
-        world.reconcile({ ...wanted, retentionDays: 7, generation: 3 }, updating)
-        expect(world.cell).toEqual({ owner, retentionDays: 7 })
+        const aliases = { Keyword01: 'B', Keyword02: 'A' }
+        world.reconcile({ ...wanted, retentionDays: 7, aliases, limits: limited, generation: 3 }, updating)
+        expect(world.cell).toEqual({ owner, retentionDays: 7, aliases })
+        expect(world.limits).toEqual(limited)
         expect(world.edge).toBe(3)
         world.reconcile({ ...wanted, generation: 4, deleted: true }, deleting)
         expect(world.cell).toBeUndefined()
@@ -90,30 +175,34 @@ describe('plan', () => {
 interface Observed {
   cell: ObservedInCell
   edge: ObservedAtEdge
+  limits: ObservedLimits
 }
 
 type Fate = 'ok' | 'before' | 'after'
 
 /** Just enough of a cell and an edge to run plans against, and the row's memory of both. */
 class World {
-  cell: { owner: string; retentionDays: number } | undefined
+  cell: { owner: string; retentionDays: number; aliases: Aliases } | undefined
   edge: number | undefined
-  #observed: Observed = { cell: { kind: 'absent' }, edge: { kind: 'absent' } }
+  limits: CellLimits = {}
+  #observed: Observed = { cell: { kind: 'absent' }, edge: { kind: 'absent' }, limits: { kind: 'default' } }
   #registered = false
 
-  reconcile(desired: DesiredNamespace, fates: readonly Fate[], passes = fates.length + 10): void {
+  reconcile(desired: DesiredNamespace, fates: readonly Fate[], passes = fates.length + 14): void {
     for (let pass = 0; pass < passes; pass += 1) {
       const [step] = plan(desired, this.#observed)
       if (step === undefined || step.kind === 'done') return
       this.#execute(step, fates[pass] ?? 'ok')
     }
-    if (passes === fates.length + 10) throw new Error('no end')
+    if (passes === fates.length + 14) throw new Error('no end')
   }
 
   #execute(step: NamespaceStep, fate: Fate): void {
     switch (step.kind) {
       case 'register':
       case 'update-retention':
+      case 'drop-aliases':
+      case 'set-aliases':
       case 'delete-from-cell':
         return this.#call(fate, { cell: { kind: 'unknown' } }, () => this.#callCell(step))
       case 'serve-at-edge':
@@ -121,6 +210,13 @@ class World {
         return this.#call(fate, { edge: { kind: 'unknown' } }, () => this.#callEdge(step))
       case 'wait-cell-cache':
         if (fate === 'ok') this.#observed.cell = this.#look()
+        return
+      case 'ask-limits':
+        if (fate !== 'before') this.#observed.limits = { kind: 'asked', limits: step.limits }
+        return
+      case 'await-limits':
+        this.limits = step.limits
+        if (fate === 'ok') this.#observed.limits = { kind: 'acting', limits: step.limits }
         return
       case 'confirm-deleted':
         if (fate === 'ok') this.#observed.cell = this.#look()
@@ -140,12 +236,24 @@ class World {
 
   #callCell(step: NamespaceStep): { cell: ObservedInCell } {
     if (step.kind === 'register') {
-      this.cell ??= { owner: step.owner, retentionDays: step.retentionDays }
+      this.cell ??= { owner: step.owner, retentionDays: step.retentionDays, aliases: {} }
       this.#registered = true
     }
     if (step.kind === 'update-retention') {
       if (this.cell === undefined) throw new Error('nothing to update')
       this.cell.retentionDays = step.retentionDays
+      return { cell: { ...this.#present(this.cell), sinceUpdateMs: 0 } }
+    }
+    if (step.kind === 'drop-aliases' || step.kind === 'set-aliases') {
+      if (this.cell === undefined) throw new Error('nothing to update')
+      if (step.kind === 'set-aliases') {
+        for (const column of Object.keys(step.aliases)) expect(this.cell.aliases[column]).toBeUndefined()
+      }
+      this.cell.aliases =
+        step.kind === 'set-aliases'
+          ? { ...this.cell.aliases, ...step.aliases }
+          : Object.fromEntries(Object.entries(this.cell.aliases).filter(([column]) => !step.columns.includes(column)))
+      expect(this.cell.aliases).toEqual(step.kind === 'set-aliases' ? step.all : step.left)
       return { cell: { ...this.#present(this.cell), sinceUpdateMs: 0 } }
     }
     if (step.kind === 'delete-from-cell') {
@@ -173,7 +281,7 @@ class World {
     return this.cell === undefined ? { kind: 'absent' } : this.#present(this.cell)
   }
 
-  #present(cell: { owner: string; retentionDays: number }): ObservedInCell & { kind: 'present' } {
+  #present(cell: { owner: string; retentionDays: number; aliases: Aliases }): ObservedInCell & { kind: 'present' } {
     return { kind: 'present', ...cell }
   }
 }

@@ -1,4 +1,5 @@
 import { assertNever } from '#libs/base'
+import { type CellLimits, sameCellLimits } from './cell-limits.ts'
 
 /**
  * Updates reach every host of a cell within this time after the call returned (milliseconds): the cell's setting
@@ -13,9 +14,15 @@ export interface DesiredNamespace {
   /** Written into the namespace on the cell, and compared before one that exists is taken as ours. */
   readonly owner: string
   readonly retentionDays: number
+  /** Column → name of each search attribute. */
+  readonly aliases: Aliases
+  /** As far as they differ from the cell's defaults. */
+  readonly limits: CellLimits
   readonly generation: number
   readonly deleted: boolean
 }
+
+export type Aliases = Readonly<Record<string, string>>
 
 /** What the row says about the cell. `unknown` is written before each call, and stays when its answer is lost. */
 export type ObservedInCell =
@@ -25,6 +32,7 @@ export type ObservedInCell =
       readonly kind: 'present'
       readonly owner: string
       readonly retentionDays: number
+      readonly aliases: Aliases
       /** Milliseconds since the last update on the cell returned; undefined when there was none since registration. */
       readonly sinceUpdateMs?: number
     }
@@ -37,9 +45,16 @@ export type ObservedAtEdge =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'serving'; readonly generation: number }
 
+/** What the cell's nodes hold for it. `asked`: they stand in the nodes' manifests, or will in the next. */
+export type ObservedLimits =
+  | { readonly kind: 'default' }
+  | { readonly kind: 'asked'; readonly limits: CellLimits }
+  | { readonly kind: 'acting'; readonly limits: CellLimits }
+
 export interface ObservedNamespace {
   readonly cell: ObservedInCell
   readonly edge: ObservedAtEdge
+  readonly limits: ObservedLimits
 }
 
 /** One idempotent outward call, or one wait. */
@@ -51,7 +66,26 @@ export type NamespaceStep =
    */
   | { readonly kind: 'register'; readonly id: string; readonly owner: string; readonly retentionDays: number }
   | { readonly kind: 'update-retention'; readonly id: string; readonly retentionDays: number }
+  /** Take names away from columns: the server gives no other name to a column that has one. */
+  | {
+      readonly kind: 'drop-aliases'
+      readonly id: string
+      readonly columns: readonly string[]
+      /** All that are left after it. */
+      readonly left: Aliases
+    }
+  /** Give columns their names, after all that must go are gone. */
+  | {
+      readonly kind: 'set-aliases'
+      readonly id: string
+      readonly aliases: Aliases /** All after it. */
+      readonly all: Aliases
+    }
   | { readonly kind: 'wait-cell-cache'; readonly ms: number }
+  /** Have the limits in every manifest that is made from now on. */
+  | { readonly kind: 'ask-limits'; readonly id: string; readonly limits: CellLimits }
+  /** Wait until every node of the cell holds what was asked for, and its servers have read it. */
+  | { readonly kind: 'await-limits'; readonly id: string; readonly limits: CellLimits }
   /** Wait until the edge answers with this generation or a later one. */
   | { readonly kind: 'serve-at-edge'; readonly id: string; readonly generation: number }
   /** Wait until no edge of the cell has it any more. */
@@ -72,41 +106,68 @@ export function plan(desired: DesiredNamespace, observed: ObservedNamespace): Na
   return desired.deleted ? planDeletion(desired, observed) : planPresence(desired, observed)
 }
 
-function planPresence(desired: DesiredNamespace, { cell, edge }: ObservedNamespace): NamespaceStep[] {
+function planPresence(desired: DesiredNamespace, { cell, edge, limits }: ObservedNamespace): NamespaceStep[] {
   const inCell = planInCell(desired, cell)
   if (inCell.some((step) => step.kind === 'fail')) return inCell
+  const { ask, wait } = planLimits(desired, limits)
   // The cell comes first: the edge never leads a caller to a name that the cell would remember as missing.
   const served = edge.kind === 'serving' && edge.generation >= desired.generation
   const atEdge: NamespaceStep[] = served
     ? []
     : [{ kind: 'serve-at-edge', id: desired.id, generation: desired.generation }]
-  return [...inCell, ...atEdge, { kind: 'done' }]
+  // Asked for first, since to act takes them the longest.
+  return [...ask, ...inCell, ...wait, ...atEdge, { kind: 'done' }]
+}
+
+function planLimits(
+  { id, limits }: DesiredNamespace,
+  observed: ObservedLimits,
+): { readonly ask: NamespaceStep[]; readonly wait: NamespaceStep[] } {
+  const wait: NamespaceStep[] = [{ kind: 'await-limits', id, limits }]
+  const present = observed.kind === 'default' ? {} : observed.limits
+  if (!sameCellLimits(present, limits)) return { ask: [{ kind: 'ask-limits', id, limits }], wait }
+  return { ask: [], wait: observed.kind === 'asked' ? wait : [] }
 }
 
 function planInCell(desired: DesiredNamespace, cell: ObservedInCell): NamespaceStep[] {
   const { id, owner, retentionDays } = desired
+  const wait = (ms: number): NamespaceStep => ({ kind: 'wait-cell-cache', ms })
   switch (cell.kind) {
     case 'absent':
     case 'unknown':
-      return [{ kind: 'register', id, owner, retentionDays }]
+      return [
+        { kind: 'register', id, owner, retentionDays },
+        ...planAliases(desired, {}),
+        ...(Object.keys(desired.aliases).length === 0 ? [] : [wait(cellCacheMs)]),
+      ]
     case 'present': {
       if (cell.owner !== owner) {
         return [{ kind: 'fail', reason: `the cell has a namespace ${id} that belongs to somebody else` }]
       }
-      if (cell.retentionDays !== retentionDays) {
-        return [
-          { kind: 'update-retention', id, retentionDays },
-          { kind: 'wait-cell-cache', ms: cellCacheMs },
-        ]
-      }
+      const updates = planAliases(desired, cell.aliases)
+      if (cell.retentionDays !== retentionDays) updates.unshift({ kind: 'update-retention', id, retentionDays })
+      if (updates.length > 0) return [...updates, wait(cellCacheMs)]
       const left = cellCacheMs - (cell.sinceUpdateMs ?? cellCacheMs)
-      return left > 0 ? [{ kind: 'wait-cell-cache', ms: left }] : []
+      return left > 0 ? [wait(left)] : []
     }
     case 'deleting':
       return [{ kind: 'fail', reason: `the namespace ${id} is being deleted on the cell` }]
     default:
       return assertNever(cell)
   }
+}
+
+function planAliases({ id, aliases: wanted }: DesiredNamespace, present: Aliases): NamespaceStep[] {
+  const entries = Object.entries(present)
+  const columns = entries.filter(([column, name]) => wanted[column] !== name).map(([column]) => column)
+  const left = Object.fromEntries(entries.filter(([column]) => !columns.includes(column)))
+  const missing = Object.entries(wanted).filter(([column]) => left[column] === undefined)
+  return [
+    ...(columns.length === 0 ? [] : [{ kind: 'drop-aliases', id, columns, left } as const]),
+    ...(missing.length === 0
+      ? []
+      : [{ kind: 'set-aliases', id, aliases: Object.fromEntries(missing), all: wanted } as const]),
+  ]
 }
 
 function planDeletion({ id, owner }: DesiredNamespace, { cell, edge }: ObservedNamespace): NamespaceStep[] {

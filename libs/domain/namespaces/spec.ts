@@ -98,5 +98,13 @@ function canonical(spec: NamespaceSpec): string {
         ],
     spec.deletionProtected,
     [...(spec.connectivityRuleIds ?? [])].sort(),
+    Object.entries(spec.searchAttributes ?? {})
+      .map(([name, { type }]) => [name, type])
+      .toSorted(),
+    capacity === undefined ? null : [capacity.mode, capacity.mode === 'provisioned' ? capacity.units : 0],
+    spec.fairness?.taskQueueFairness ?? null,
+    highAvailability === undefined
+      ? null
+      : [highAvailability.disableManagedFailover, highAvailability.disablePassivePollerForwarding],
   ])
 }

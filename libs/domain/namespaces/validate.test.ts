@@ -1,6 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type NamespaceSpec, specEquals, validateSpec, validateTags, validateUpdate } from '#libs/domain/namespaces'
+import {
+  actionsPerSecond,
+  cellLimitsOf,
+  changedTags,
+  type NamespaceSpec,
+  needsReconciling,
+  requestLimits,
+  specEquals,
+  validateNew,
+  validateSpec,
+  validateTags,
+  validateUpdate,
+} from '#libs/domain/namespaces'
 
 const limits = { regions: ['aws-us-east-1', 'aws-eu-west-1'] }
 const good: NamespaceSpec = {
@@ -132,6 +144,97 @@ describe('specEquals', () => {
         expect(specEquals(all[a] ?? good, structuredClone(all[b] ?? good))).toBe(a === b)
       }),
     )
+  })
+})
+
+describe('needsReconciling', () => {
+  it.each<[string, NamespaceSpec, boolean]>([
+    ['a codec server', withCodec('https://codec.example.com'), false],
+    ['delete protection', { ...good, deletionProtected: true }, false],
+    [
+      'flags of high availability',
+      { ...good, highAvailability: { disableManagedFailover: true, disablePassivePollerForwarding: true } },
+      false,
+    ],
+    ['retention', { ...good, retentionDays: 7 }, true],
+    ['certificate filters', withFilters('a'), true],
+    ['API keys', { ...good, apiKeyAuth: { enabled: false } }, true],
+    ['a search attribute', { ...good, searchAttributes: { A: { type: 'Int', column: 'Int01' } } }, true],
+    ['capacity', { ...good, capacity: { mode: 'provisioned', units: 2 } }, true],
+    ['fairness', { ...good, fairness: { taskQueueFairness: true } }, true],
+    ['a codec server besides', { ...withCodec('https://codec.example.com'), retentionDays: 7 }, true],
+  ])('%s', (_, next, needs) => {
+    expect(needsReconciling(good, next)).toBe(needs)
+    expect(needsReconciling(next, good)).toBe(needs)
+  })
+})
+
+describe('capacity', () => {
+  const provisioned = (units: number): NamespaceSpec => ({ ...good, capacity: { mode: 'provisioned', units } })
+
+  it('comes in the units that Temporal Cloud has', () => {
+    const accepted = Array.from({ length: 15 }, (_, units) => units).filter(
+      (units) => fields(provisioned(units)).length === 0,
+    )
+    expect(accepted).toEqual([2, 3, 4, 6, 8, 10, 12])
+    expect(fields(provisioned(2.5))).toEqual(['spec.capacity_spec.provisioned.value'])
+  })
+
+  it('is provisioned by an update, not at the creation', () => {
+    expect(validateNew(provisioned(2), limits).map((problem) => problem.field)).toEqual([
+      'spec.capacity_spec.provisioned',
+    ])
+    expect(validateNew({ ...good, capacity: { mode: 'on_demand' } }, limits)).toEqual([])
+    expect(validateUpdate({ spec: good, state: 'active' }, provisioned(2), limits)).toEqual([])
+  })
+
+  it('is 500 actions a unit, with four requests each', () => {
+    expect(actionsPerSecond(undefined)).toBe(500)
+    expect(actionsPerSecond({ mode: 'provisioned', units: 6 })).toBe(3_000)
+    expect(requestLimits({ mode: 'on_demand' })).toEqual({ requestsPerSecond: 2_000, visibilityRequestsPerSecond: 30 })
+  })
+})
+
+describe('cellLimitsOf', () => {
+  it('says only what differs from a namespace that nobody set anything for', () => {
+    expect(cellLimitsOf(good)).toEqual({})
+    expect(cellLimitsOf({ capacity: { mode: 'on_demand' }, fairness: { taskQueueFairness: false } })).toEqual({})
+    expect(
+      cellLimitsOf({ capacity: { mode: 'provisioned', units: 2 }, fairness: { taskQueueFairness: true } }),
+    ).toEqual({ requestsPerSecond: 4_000, visibilityRequestsPerSecond: 60, fairness: true })
+  })
+})
+
+describe('changedTags', () => {
+  const present = { team: 'a', stage: 'test' }
+  const change = (upsert: Record<string, string>, remove: string[] = []) => changedTags(present, { upsert, remove })
+
+  it('sets, replaces and removes, and forgives the removal of what is not there', () => {
+    expect(change({ team: 'b', cost: 'x' }, ['stage', 'absent'])).toEqual({
+      tags: { team: 'b', cost: 'x' },
+      problems: [],
+    })
+    expect(change({}, ['absent'])).toEqual({ tags: present, problems: [] })
+  })
+
+  it.each<[string, ReturnType<typeof change>, string]>([
+    ['nothing', change({}), 'must be given'],
+    ['what is there', change({ team: 'a' }), 'nothing to change'],
+    ['a bad key', change({ Team: 'a' }), 'must have 1 to 63 characters'],
+    ['a bad value', change({ team: '' }), 'must have 1 to 63 characters'],
+    ['one to set and to remove', change({ team: 'b' }, ['team']), 'is in tags_to_upsert too'],
+    [
+      'too many',
+      change(Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`t${n}`, 'a']))),
+      'at most 10 tags, not 11',
+    ],
+  ])('refuses %s', (_, { problems }, message) => {
+    expect(problems.map((problem) => problem.message).join()).toContain(message)
+  })
+
+  it('counts what is left', () => {
+    const nine = Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`t${n}`, 'a']))
+    expect(change(nine, ['team']).problems).toEqual([])
   })
 })
 

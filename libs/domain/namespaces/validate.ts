@@ -1,5 +1,7 @@
 import type { Problem } from '#libs/base'
 import type { CertificateFilter } from '#libs/domain/edges'
+import { capacityProblems } from './capacity.ts'
+import { searchAttributeChangeProblems, searchAttributeProblems } from './search-attributes.ts'
 import { type CodecServer, type MtlsAuth, type NamespaceSpec, specEquals } from './spec.ts'
 import type { NamespaceState } from './state.ts'
 
@@ -32,11 +34,21 @@ export function validateSpec(spec: NamespaceSpec, limits: NamespaceLimits): Prob
     ...authProblems(spec),
     ...spec.mtlsAuth.certificateFilters.flatMap(filterProblems),
     ...(spec.codecServer === undefined ? [] : codecProblems(spec.codecServer)),
+    ...searchAttributeProblems(spec.searchAttributes ?? {}),
+    ...capacityProblems(spec.capacity),
   ]
 }
 
+/** Temporal Cloud's rule: a namespace begins on demand, and capacity is provisioned by an update. */
+export function validateNew(spec: NamespaceSpec, limits: NamespaceLimits): Problem[] {
+  const problems = validateSpec(spec, limits)
+  if (spec.capacity?.mode !== 'provisioned') return problems
+  const message = 'a new namespace has its capacity on demand: provision it by an update'
+  return [...problems, { field: 'spec.capacity_spec.provisioned', message }]
+}
+
 /**
- * As for a new one; besides, name and regions never change, and something must, unless the last change failed: then the
+ * As for a new one; besides, name and regions never change, search attributes never go or change their type, and something must, unless the last change failed: then the
  * same spec asks for it once more. Clients match the text `nothing to change`.
  */
 export function validateUpdate(
@@ -50,6 +62,7 @@ export function validateUpdate(
   if (JSON.stringify(next.regions) !== JSON.stringify(spec.regions)) {
     fixed.push({ field: 'spec.replicas', message: 'regions cannot be changed by an update' })
   }
+  fixed.push(...searchAttributeChangeProblems(spec.searchAttributes ?? {}, next.searchAttributes ?? {}))
   // A region that is no longer offered must not make its namespaces unchangeable.
   const known = { ...limits, regions: [...limits.regions, ...spec.regions] }
   const problems = [...fixed, ...validateSpec(next, known)]

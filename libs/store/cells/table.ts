@@ -13,6 +13,7 @@ export interface CellsTable {
   database_password_sealed: string
   databases_observed: JSONColumnType<object> | null
   generation: Generated<number>
+  limits_version: Generated<number>
   conditions: ColumnType<Record<string, unknown>, string | undefined, string>
   failures: Generated<number>
   lease_owner: string | null

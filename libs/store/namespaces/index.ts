@@ -1,3 +1,5 @@
+export * from './cell-limits.ts'
 export * from './grants.ts'
 export * from './reconcile.ts'
 export * from './store.ts'
+export type { CapacityStatus, LimitsRecord } from './table.ts'

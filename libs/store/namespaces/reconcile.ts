@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { notFound } from '#libs/base'
 import { type NamespaceState, statesUnderWay } from '#libs/domain/namespaces'
@@ -6,6 +6,7 @@ import { openStates } from '#libs/domain/operations'
 import type { Executor, Trx } from '../database.ts'
 import { newLeaseEnd, StaleWriterError } from '../lease.ts'
 import type { NamespaceRow } from './store.ts'
+import type { LimitsRecord } from './table.ts'
 
 /** The row whatever its state, for a reconciler. @throws AppError `not_found` */
 export async function readNamespace(
@@ -24,6 +25,9 @@ export interface NamespaceRecord {
   readonly served?: boolean
   readonly waitingFor?: string
   readonly failures?: number
+  readonly limitsObserved?: LimitsRecord | null
+  /** Milliseconds during which the clock need not wake it: it waits, or it failed. Without, the clock may. */
+  readonly restMs?: number
 }
 
 /**
@@ -45,6 +49,8 @@ export async function recordNamespace(
       ...(record.served === undefined ? {} : { served: record.served }),
       ...(record.waitingFor === undefined ? {} : { waiting_for: record.waitingFor }),
       ...(record.failures === undefined ? {} : { failures: record.failures }),
+      ...(record.limitsObserved === undefined ? {} : { limits_observed: json(record.limitsObserved) }),
+      retry_at: record.restMs === undefined ? null : sql<Date>`now() + make_interval(secs => ${record.restMs / 1000})`,
       // A pass that works is a pass that lives.
       leased_until: newLeaseEnd(),
     })
@@ -67,6 +73,7 @@ export async function doubtNamespace(executor: Executor, proof: Authorized<'name
     .set((eb) => ({
       cell_observed: json({ kind: 'unknown' }),
       generation: eb('generation', '+', 1),
+      retry_at: null,
       state: sql<NamespaceState>`case when state = 'active' then 'updating' else state end`,
     }))
     .where('id', '=', proof.target.namespaceId)
@@ -100,6 +107,8 @@ export async function settleNamespace(
       state,
       waiting_for: '',
       failures: 0,
+      retry_at: null,
+      capacity_status: capacityEnded('completed'),
       ...(state === 'deleted' ? { deleted_at: new Date(), served: false } : {}),
     })
     .where('id', '=', namespaceId)
@@ -147,12 +156,22 @@ export async function failNamespace(
   const { namespaceId } = proof.target
   await trx
     .updateTable('namespaces')
-    .set({ state, waiting_for: reason })
+    .set({ state, waiting_for: reason, capacity_status: capacityEnded('failed') })
     .where('id', '=', namespaceId)
     .where('generation', '=', generation)
     .where('state', 'in', statesUnderWay)
     .execute()
   await endOperations(trx, namespaceId, generation, 'failed', reason)
+}
+
+/** The request for a capacity that is under way has ended; what was asked for acts if it was completed. */
+function capacityEnded(outcome: 'completed' | 'failed'): RawBuilder<string | null> {
+  const end = sql`jsonb_build_object('outcome', ${outcome}::text, 'endedAt', ${new Date().toISOString()}::text)`
+  const request = sql`jsonb_build_object('request', capacity_status->'request' || ${end})`
+  const current = sql`jsonb_build_object('current', capacity_status->'request'->'capacity')`
+  const ended = outcome === 'completed' ? sql`${request} || ${current}` : request
+  return sql`case when capacity_status ? 'request' and not (capacity_status->'request' ? 'outcome')
+    then capacity_status || ${ended} else capacity_status end`
 }
 
 async function endOperations(
@@ -177,7 +196,7 @@ async function endOperations(
     .execute()
 }
 
-/** Rows that are not where their spec wants them, whoever should have woken their reconciler. */
+/** Rows that are not where their spec wants them and that do not rest, whoever should have woken their reconciler. */
 export async function listUnsettled(
   executor: Executor,
   limit: number,
@@ -187,6 +206,7 @@ export async function listUnsettled(
     .select(['id', 'tenant_id'])
     .where('state', 'in', statesUnderWay)
     .where((eb) => eb.or([eb('leased_until', 'is', null), eb('leased_until', '<', sql<Date>`now()`)]))
+    .where((eb) => eb.or([eb('retry_at', 'is', null), eb('retry_at', '<', sql<Date>`now()`)]))
     .limit(limit)
     .execute()
 }
@@ -202,14 +222,16 @@ export async function listWaitingForCell(executor: Executor, cellId: string): Pr
   return rows.map((row) => row.id)
 }
 
-/** Operations past their deadline, with the namespace that they are about. */
+/** Operations past their deadline, with the noun that they are about. */
 export async function listOverdue(
   executor: Executor,
   limit: number,
-): Promise<readonly { resource_id: string; tenant_id: string; generation: number; waiting_for: string }[]> {
+): Promise<
+  readonly { resource_kind: string; resource_id: string; tenant_id: string; generation: number; waiting_for: string }[]
+> {
   return executor
     .selectFrom('operations')
-    .select(['resource_id', 'tenant_id', 'generation', 'waiting_for'])
+    .select(['resource_kind', 'resource_id', 'tenant_id', 'generation', 'waiting_for'])
     .where('state', 'in', openStates)
     .where('deadline_at', '<', sql<Date>`now()`)
     .limit(limit)

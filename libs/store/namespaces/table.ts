@@ -1,5 +1,5 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
-import type { NamespaceSpec, NamespaceState } from '#libs/domain/namespaces'
+import type { Capacity, CellLimits, NamespaceSpec, NamespaceState } from '#libs/domain/namespaces'
 import type { NamespacePermission } from '#libs/domain/users'
 
 export interface NamespacesTable {
@@ -20,10 +20,35 @@ export interface NamespacesTable {
   failures: Generated<number>
   lease_owner: string | null
   leased_until: Date | null
+  retry_at: ColumnType<Date | null, undefined, Date | null>
+  limits_observed: ColumnType<LimitsRecord | null, undefined, string | null>
+  capacity_status: ColumnType<CapacityStatus | null, undefined, string | null>
   created_by: string
   created_at: Generated<Date>
   updated_at: Date | null
   deleted_at: Date | null
+}
+
+/** What the cell's nodes were asked to hold for a namespace. */
+export interface LimitsRecord {
+  readonly limits: CellLimits
+  /** Of the cell's limits: a node that holds this version, or a later one, holds these. */
+  readonly version: number
+  /** Whether every node's servers were seen to hold them, and have had the time to read them. */
+  readonly acting: boolean
+}
+
+export interface CapacityStatus {
+  /** What acts; absent until a wish was fulfilled. */
+  readonly current?: Capacity
+  readonly request?: {
+    readonly capacity: Capacity
+    readonly operationId: string
+    /** ISO 8601. */
+    readonly startedAt: string
+    readonly endedAt?: string
+    readonly outcome?: 'completed' | 'failed'
+  }
 }
 
 export interface NamespaceGrantsTable {

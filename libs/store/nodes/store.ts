@@ -42,6 +42,8 @@ export interface NodeRecord {
   readonly observed?: object | null
   readonly conditions?: Readonly<Record<string, unknown>>
   readonly failures?: number
+  /** The version of the limits that it was seen to hold, and when. */
+  readonly limitsHeld?: { readonly version: number; readonly at: Date }
 }
 
 /** Writes what a pass saw, and renews its lease. @throws StaleWriterError when the lease is no longer this pass's. */
@@ -64,6 +66,9 @@ export async function recordNode(
         : { observed: record.observed === null ? null : JSON.stringify(record.observed) }),
       ...(record.conditions === undefined ? {} : { conditions: JSON.stringify(record.conditions) }),
       ...(record.failures === undefined ? {} : { failures: record.failures }),
+      ...(record.limitsHeld === undefined
+        ? {}
+        : { limits_held: record.limitsHeld.version, limits_held_at: record.limitsHeld.at }),
     })
     .where('id', '=', proof.target.nodeId)
     .where('lease_owner', '=', holder)
@@ -72,11 +77,22 @@ export async function recordNode(
   if (row === undefined) throw new StaleWriterError(`the lease on ${proof.target.nodeId} was lost`)
 }
 
-/** A new manifest for the node (its certificate was renewed, say): the next pass brings it there. */
-export async function bumpNodeGeneration(executor: Executor, proof: Authorized<'node', 'update'>): Promise<void> {
+/**
+ * A new manifest for the node (its certificate was renewed, say): the next pass brings it there.
+ * @param limitsVersion when it is about limits, the version that was read of the cell: a manifest of the new generation is
+ * made from what is asked for then, or later.
+ */
+export async function bumpNodeGeneration(
+  executor: Executor,
+  proof: Authorized<'node', 'update'>,
+  limitsVersion?: number,
+): Promise<void> {
   await executor
     .updateTable('nodes')
-    .set((eb) => ({ generation: eb('generation', '+', 1) }))
+    .set((eb) => ({
+      generation: eb('generation', '+', 1),
+      ...(limitsVersion === undefined ? {} : { limits_version: limitsVersion }),
+    }))
     .where('id', '=', proof.target.nodeId)
     .execute()
 }

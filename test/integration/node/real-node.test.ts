@@ -62,11 +62,9 @@ describe('a cell', () => {
       data: { owner: 'a1b2c', generation: '2' },
     })
     expect((await client.listNamespaces()).map((namespace) => namespace.name)).toEqual([name])
-    await client.addSearchAttributes(name, { Customer: 'Keyword', Amount: 'Int' })
-    await vi.waitFor(
-      async () => expect(await client.listSearchAttributes(name)).toEqual({ Customer: 'Keyword', Amount: 'Int' }),
-      { timeout: 10_000, interval: 100 },
-    )
+    await client.updateNamespace(name, { aliases: { Keyword01: 'Customer', Int01: 'Amount' } })
+    const { aliases } = await client.describeNamespace(name)
+    expect(aliases).toEqual({ Keyword01: 'Customer', Int01: 'Amount' })
     await client.deleteNamespace(name)
     await vi.waitFor(() => expect(client.describeNamespace(name)).rejects.toMatchObject({ kind: 'not_found' }), {
       timeout: 10_000,

@@ -1,8 +1,17 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type Authorized, authorize, creatorGrant } from '#libs/authz'
 import { AppError, type Clock, invalid, notFound } from '#libs/base'
 import type { Region } from '#libs/config'
 import { validateAttachment } from '#libs/domain/connectivity-rules'
-import { isUnderWay, type NamespaceSpec, validateSpec, validateTags, validateUpdate } from '#libs/domain/namespaces'
+import {
+  isUnderWay,
+  type NamespaceSpec,
+  needsReconciling,
+  validateNew,
+  validateTags,
+  validateUpdate,
+} from '#libs/domain/namespaces'
+import { enqueue } from '#libs/jobs'
 import { validateCaBundle } from '#libs/pki'
 import { type Database, type Executor, staleVersion, type Trx } from '#libs/store'
 import {
@@ -12,6 +21,7 @@ import {
   lockConnectivityRules,
 } from '#libs/store/connectivity-rules'
 import {
+  beginCapacityRequest,
   createNamespace,
   findNamespaces,
   getNamespace,
@@ -19,8 +29,10 @@ import {
   listNamespaces,
   markNamespaceDeleting,
   type NamespaceRow,
+  replaceToldSpec,
   updateNamespaceSpec,
 } from '#libs/store/namespaces'
+import { releaseNamespace } from '#libs/store/nexus-endpoints'
 import { openOperations } from '#libs/store/operations'
 import { assertRoom } from '#libs/store/tenants'
 import { memberOf } from '../../auth/member.ts'
@@ -50,19 +62,30 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
       const member = memberOf(claims)
       const { tenantId } = member
       const proof = authorize(claims, 'account', 'create_namespace', { tenantId })
-      const { operation } = await mutate(deps, { rpc: 'CreateNamespace', request, context }, async (trx) => {
-        const spec = specFromWire(request.spec)
-        const tags = tagsFromWire(request.tags)
-        const problems = [...validateSpec(spec, limits), ...validateTags(tags)]
-        if (problems.length > 0) throw invalid(problems)
-        checkCa(spec, undefined, clock)
-        await checkConnectivity(trx, proof, spec)
-        await assertRoom(trx, proof, 'namespaces')
-        const row = await createNamespace(trx, proof, { spec, tags, region: activeRegion(spec) })
-        const grant = creatorGrant(member)
-        if (grant !== undefined) await grantToCreator(trx, proof, row.id, grant)
-        return { subject: subjectOf(row), settled: false }
-      })
+      const { operation } = await mutate(
+        deps,
+        { rpc: 'CreateNamespace', request, context },
+        async (trx, operationId) => {
+          const spec = specFromWire(request.spec)
+          const tags = tagsFromWire(request.tags)
+          const problems = [...validateNew(spec, limits), ...validateTags(tags)]
+          if (problems.length > 0) throw invalid(problems)
+          checkCa(spec, undefined, clock)
+          await checkConnectivity(trx, proof, spec)
+          await assertRoom(trx, proof, 'namespaces')
+          const row = await createNamespace(trx, proof, { spec, tags, region: activeRegion(spec) })
+          if (spec.capacity !== undefined) {
+            await beginCapacityRequest(trx, proof, row, {
+              capacity: spec.capacity,
+              operationId,
+              startedAt: clock.now(),
+            })
+          }
+          const grant = creatorGrant(member)
+          if (grant !== undefined) await grantToCreator(trx, proof, row.id, grant)
+          return { subject: subjectOf(row), settled: false }
+        },
+      )
       return { namespace: operation.resource_id, asyncOperation: operationToWire(operation) }
     },
 
@@ -101,19 +124,32 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
       const namespaceId = request.namespace ?? ''
       const proof = authorize(claims, 'namespace', 'update', { tenantId: member.tenantId, namespaceId })
       const version = requiredVersion(request)
-      const { operation } = await mutate(deps, { rpc: 'UpdateNamespace', request, context }, async (trx) => {
-        const present = await getNamespace(trx, proof)
-        const spec = specFromWire(request.spec, present.spec)
-        if (String(present.resource_version) !== version) {
-          throw staleVersion('namespace', version, present.resource_version)
-        }
-        if (present.state === 'delete_failed' || present.state === 'deleting') throw beingDeleted(present)
-        const problems = validateUpdate(present, spec, limits)
-        if (problems.length > 0) throw invalid(problems)
-        checkCa(spec, present.spec, clock)
-        await checkConnectivity(trx, proof, spec)
-        return { subject: subjectOf(await updateNamespaceSpec(trx, proof, spec, version)), settled: false }
-      })
+      const { operation } = await mutate(
+        deps,
+        { rpc: 'UpdateNamespace', request, context },
+        async (trx, operationId) => {
+          const present = await getNamespace(trx, proof)
+          const spec = specFromWire(request.spec, present.spec)
+          if (String(present.resource_version) !== version) {
+            throw staleVersion('namespace', version, present.resource_version)
+          }
+          if (present.state === 'delete_failed' || present.state === 'deleting') throw beingDeleted(present)
+          const problems = validateUpdate(present, spec, limits)
+          if (problems.length > 0) throw invalid(problems)
+          checkCa(spec, present.spec, clock)
+          await checkConnectivity(trx, proof, spec)
+          if (mayBeToldAlone(present, spec)) {
+            return { subject: subjectOf(await replaceToldSpec(trx, proof, spec, version)), settled: true }
+          }
+          const row = await updateNamespaceSpec(trx, proof, spec, version)
+          const { capacity } = spec
+          const failedBefore = present.capacity_status?.request?.outcome === 'failed'
+          if (capacity !== undefined && (failedBefore || !isDeepStrictEqual(capacity, present.spec.capacity))) {
+            await beginCapacityRequest(trx, proof, row, { capacity, operationId, startedAt: clock.now() })
+          }
+          return { subject: subjectOf(row), settled: false }
+        },
+      )
       return { asyncOperation: operationToWire(operation) }
     },
 
@@ -127,6 +163,9 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
         const row = await markNamespaceDeleting(trx, proof, version)
         // Asked of the row that the version stood for; the rollback takes the mark away again.
         if (row.spec.deletionProtected) throw deletionProtected(row)
+        for (const endpointId of await releaseNamespace(trx, proof)) {
+          await enqueue(trx, 'reconcile-nexus-endpoint', { endpointId })
+        }
         return { subject: subjectOf(row), settled: false }
       })
       return { asyncOperation: operationToWire(operation) }
@@ -174,6 +213,12 @@ async function checkConnectivity(
 
 function subjectOf(row: NamespaceRow) {
   return { kind: 'namespace', id: row.id, generation: row.generation }
+}
+
+/** What failed before is tried again by every update, whatever it changes. */
+function mayBeToldAlone(present: NamespaceRow, spec: NamespaceSpec): boolean {
+  const hasFailed = present.state === 'update_failed' || present.state === 'activation_failed'
+  return !hasFailed && !needsReconciling(present.spec, spec)
 }
 
 /** The first one is the active one; that there is one has been validated. */

@@ -1,13 +1,21 @@
 import { type AppError, invalid, invalidField, type Problem } from '#libs/base'
 import { cloud, type temporal, toTimestamp } from '#libs/cloud-api'
 import type { CertificateFilter } from '#libs/domain/edges'
-import type { CodecServer, MtlsAuth, NamespaceSpec, NamespaceState } from '#libs/domain/namespaces'
+import {
+  actionsPerSecond,
+  type CodecServer,
+  type HighAvailability,
+  type MtlsAuth,
+  type NamespaceSpec,
+  type NamespaceState,
+} from '#libs/domain/namespaces'
 import type { ConnectivityRuleRow } from '#libs/store/connectivity-rules'
 import type { NamespaceRow } from '#libs/store/namespaces'
+import { capacityFromWire, capacitySpecToWire, capacityToWire } from '../capacity/wire.ts'
 import { connectivityOf } from '../connectivity-rules/wire.ts'
 import type { HandlersOf } from '../operations/wire.ts'
+import { searchAttributesFromWire, searchAttributesToWire } from '../search-attributes/wire.ts'
 import { type EndpointNames, endpointsOf } from './endpoints.ts'
-import { refusedFeatures } from './refused-features.ts'
 
 export type NamespaceHandlers = HandlersOf<
   'CreateNamespace' | 'GetNamespaces' | 'GetNamespace' | 'UpdateNamespace' | 'DeleteNamespace'
@@ -22,16 +30,20 @@ const { ResourceState } = cloud.resource.v1
 const { NamespaceRegionStatus, Replica } = cloud.namespace.v1
 
 /**
- * What a request asks for. Absent parts mean "off" or "none", except the regions, which stay those of `current`: clients
- * leave them out of updates.
- * @throws AppError `invalid` for what cannot be read, and for what this product does not do: nothing is dropped silently.
+ * What a request asks for. Absent parts mean "off" or "none", except regions, capacity, fairness and high availability,
+ * which stay those of `current`: clients leave them out of updates.
+ * @throws AppError `invalid` for what cannot be read: nothing is dropped silently.
  */
 export function specFromWire(wire: WireSpec | null | undefined, current?: NamespaceSpec): NamespaceSpec {
   if (wire === null || wire === undefined) throw invalidField('spec', 'must be given')
-  const problems: Problem[] = refusedFeatures(wire)
+  const problems: Problem[] = []
   const regions = regionsFromWire(wire, problems)
   const mtlsAuth = mtlsFromWire(wire.mtlsAuth ?? {}, problems)
   const codecServer = codecFromWire(wire.codecServer)
+  const searchAttributes = searchAttributesFromWire(wire, current?.searchAttributes ?? {}, problems)
+  const capacity = capacityFromWire(wire.capacitySpec, problems) ?? current?.capacity
+  const fairness = fairnessFromWire(wire) ?? current?.fairness
+  const highAvailability = highAvailabilityFromWire(wire) ?? current?.highAvailability
   if (problems.length > 0) throw invalid(problems)
   return {
     name: wire.name ?? '',
@@ -42,6 +54,23 @@ export function specFromWire(wire: WireSpec | null | undefined, current?: Namesp
     ...(codecServer === undefined ? {} : { codecServer }),
     deletionProtected: wire.lifecycle?.enableDeleteProtection ?? false,
     ...connectivityFromWire(wire.connectivityRuleIds),
+    searchAttributes,
+    ...(capacity === undefined ? {} : { capacity }),
+    ...(fairness === undefined ? {} : { fairness }),
+    ...(highAvailability === undefined ? {} : { highAvailability }),
+  }
+}
+
+function fairnessFromWire({ fairness }: WireSpec): NamespaceSpec['fairness'] {
+  if (fairness === null || fairness === undefined) return undefined
+  return { taskQueueFairness: fairness.taskQueueFairnessEnabled ?? false }
+}
+
+function highAvailabilityFromWire({ highAvailability: wire }: WireSpec): HighAvailability | undefined {
+  if (wire === null || wire === undefined) return undefined
+  return {
+    disableManagedFailover: wire.disableManagedFailover ?? false,
+    disablePassivePollerForwarding: wire.disablePassivePollerForwarding ?? false,
   }
 }
 
@@ -164,6 +193,8 @@ export function namespaceToWire(
     asyncOperationId: operationId,
     endpoints: endpointsOf(row.id, row.spec, names),
     activeRegion: row.region,
+    limits: { actionsPerSecondLimit: actionsPerSecond(row.capacity_status?.current) },
+    ...(row.spec.capacity === undefined ? {} : { capacity: capacityToWire(row) }),
     createdTime: toTimestamp(row.created_at),
     ...(row.updated_at === null ? {} : { lastModifiedTime: toTimestamp(row.updated_at) }),
     regionStatus: Object.fromEntries(
@@ -175,9 +206,9 @@ export function namespaceToWire(
   }
 }
 
-/** `api_key_auth` is always there; capacity and fairness never are, since nobody has set them. */
+/** `api_key_auth` is always there; capacity, fairness and high availability are once somebody has set them. */
 function specToWire(spec: NamespaceSpec): WireSpec {
-  const { mtlsAuth, codecServer } = spec
+  const { mtlsAuth, codecServer, capacity, fairness, highAvailability } = spec
   const ca = Buffer.from(mtlsAuth.acceptedClientCa, 'utf8')
   return {
     name: spec.name,
@@ -194,6 +225,10 @@ function specToWire(spec: NamespaceSpec): WireSpec {
     ...(codecServer === undefined ? {} : { codecServer: codecToWire(codecServer) }),
     lifecycle: { enableDeleteProtection: spec.deletionProtected },
     connectivityRuleIds: [...(spec.connectivityRuleIds ?? [])],
+    ...searchAttributesToWire(spec.searchAttributes ?? {}),
+    ...(capacity === undefined ? {} : { capacitySpec: capacitySpecToWire(capacity) }),
+    ...(fairness === undefined ? {} : { fairness: { taskQueueFairnessEnabled: fairness.taskQueueFairness } }),
+    ...(highAvailability === undefined ? {} : { highAvailability: { ...highAvailability } }),
   }
 }
 

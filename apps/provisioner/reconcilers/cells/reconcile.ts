@@ -14,11 +14,11 @@ import { leasedPass } from '../leased-pass.ts'
 import { again, type Next, settled } from '../next.ts'
 import type { Outward } from '../outward.ts'
 import { readyCondition } from '../ready-condition.ts'
-import { serverVersion } from './template.ts'
+import { databaseSchema } from './template.ts'
 
 /** The databases of cells, wherever they are. */
 export interface CellDatabases {
-  /** Makes them be there with the schema of the server version; idempotent. */
+  /** Makes them be there with the schema of `databaseSchema`; idempotent. */
   readonly create: (cellId: string, password: string) => Promise<void>
   readonly drop: (cellId: string) => Promise<void>
 }
@@ -68,7 +68,7 @@ async function advance(deps: CellReconcilerDeps, proof: Proof, holder: string, r
   const desired = {
     id: row.id,
     deleted,
-    schemaVersion: serverVersion,
+    schemaVersion: databaseSchema,
     nodes: nodes.map((node) => ({ nodeId: node.id, generation: node.generation, deleted: node.state === 'deleting' })),
   }
   const answering = !deleted && nodes.some((node) => node.state === 'ready') && (await answers(deps, row.id))
@@ -81,7 +81,7 @@ async function advance(deps: CellReconcilerDeps, proof: Proof, holder: string, r
       const password = deps.sealer.open(row.database_password_sealed, `cells/${row.id}/database`).toString('utf8')
       await record({ databasesObserved: { kind: 'unknown' }, conditions: condition(false, 'the databases are made') })
       await deps.outward('create-databases', () => deps.databases.create(row.id, password))
-      await record({ databasesObserved: { kind: 'present', schemaVersion: serverVersion } })
+      await record({ databasesObserved: { kind: 'present', schemaVersion: databaseSchema } })
       return again(0)
     }
     case 'create-node':

@@ -4,10 +4,11 @@ import type { NamespaceStep } from '#libs/domain/namespaces'
 import { type Database, StaleWriterError } from '#libs/store'
 import type { CellRow } from '#libs/store/cells'
 import { doubtNamespace, type NamespaceRow, recordNamespace } from '#libs/store/namespaces'
-import { type CellClient, CellError } from '../../temporal/cell-client.ts'
+import { type CellClient, CellError, type CellNamespaceChange } from '../../temporal/cell-client.ts'
 import { again, type Next, settled } from '../next.ts'
 import type { Outward } from '../outward.ts'
 import type { EdgeAccess } from './edge-access.ts'
+import { askLimits, awaitLimits } from './limits.ts'
 import type { CellRecord } from './observed.ts'
 
 export interface StepDeps {
@@ -37,10 +38,26 @@ export async function executeStep(deps: StepDeps, target: StepTarget, step: Name
     case 'register':
       return register(deps, target, step.owner, step.retentionDays)
     case 'update-retention':
-      return updateRetention(deps, target, step.retentionDays)
+      return updateOnCell(deps, target, {
+        step: step.kind,
+        change: { retentionDays: step.retentionDays },
+        seen: { retentionDays: step.retentionDays },
+      })
+    case 'drop-aliases': {
+      const aliases = Object.fromEntries(step.columns.map((column) => [column, '']))
+      return updateOnCell(deps, target, { step: step.kind, change: { aliases }, seen: { aliases: step.left } })
+    }
+    case 'set-aliases': {
+      const { aliases } = step
+      return updateOnCell(deps, target, { step: step.kind, change: { aliases }, seen: { aliases: step.all } })
+    }
     case 'wait-cell-cache':
-      await note(deps, target, { waitingFor: 'the change reaches every host of the cell' })
+      await note(deps, target, { waitingFor: 'the change reaches every host of the cell', restMs: step.ms })
       return again(step.ms)
+    case 'ask-limits':
+      return askLimits(deps, target, step.limits)
+    case 'await-limits':
+      return awaitLimits(deps, target, step.limits)
     case 'serve-at-edge':
       return serveAtEdge(deps, target, step.generation)
     case 'remove-from-edge':
@@ -87,23 +104,32 @@ async function register(deps: StepDeps, target: StepTarget, owner: string, reten
 async function describe(deps: StepDeps, target: StepTarget): Promise<Extract<CellRecord, { kind: 'present' }>> {
   const client = await deps.cellClient(target.cell.id)
   const seen = await deps.outward('describe', () => client.describeNamespace(target.row.id))
-  return { kind: 'present', owner: seen.data[ownerKey] ?? '', retentionDays: seen.retentionDays }
+  const { retentionDays, aliases } = seen
+  return { kind: 'present', owner: seen.data[ownerKey] ?? '', retentionDays, aliases }
 }
 
-async function updateRetention(deps: StepDeps, target: StepTarget, retentionDays: number): Promise<Next> {
+interface CellUpdate {
+  readonly step: 'update-retention' | 'drop-aliases' | 'set-aliases'
+  readonly change: CellNamespaceChange
+  /** What is different there afterwards. */
+  readonly seen: Partial<Extract<CellRecord, { kind: 'present' }>>
+}
+
+async function updateOnCell(deps: StepDeps, target: StepTarget, { step, change, seen }: CellUpdate): Promise<Next> {
   const client = await deps.cellClient(target.cell.id)
   const { row } = target
+  const before = row.cell_observed as CellRecord | null
+  if (before?.kind !== 'present') throw new Error(`${row.id} was not seen on its cell before ${step}`)
   await noteCell(deps, target, { kind: 'unknown' })
   try {
-    await deps.outward('update-retention', () =>
-      client.updateNamespace(row.id, { retentionDays, data: { [generationKey]: String(target.fence.generation) } }),
+    await deps.outward(step, () =>
+      client.updateNamespace(row.id, { ...change, data: { [generationKey]: String(target.fence.generation) } }),
     )
   } catch (thrown) {
     await noteUpdate(deps, target, { kind: 'unknown' })
     throw thrown
   }
-  const updatedAt = deps.clock.now().toISOString()
-  await noteUpdate(deps, target, { kind: 'present', owner: row.tenant_id, retentionDays, updatedAt })
+  await noteUpdate(deps, target, { ...before, ...seen, updatedAt: deps.clock.now().toISOString() })
   return settled
 }
 

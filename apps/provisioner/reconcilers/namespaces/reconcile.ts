@@ -48,8 +48,8 @@ export async function reconcileNamespace(deps: NamespaceReconcilerDeps, namespac
     } catch (thrown) {
       const failed = { logger: deps.logger, about: { namespace: row.id }, failures: row.failures, thrown }
       const fence = { holder, generation: row.generation }
-      return await failedPass(failed, (waitingFor, failures) =>
-        recordNamespace(deps.database.all, proof, fence, { waitingFor, failures }),
+      return await failedPass(failed, (waitingFor, failures, restMs) =>
+        recordNamespace(deps.database.all, proof, fence, { waitingFor, failures, restMs }),
       )
     }
   })

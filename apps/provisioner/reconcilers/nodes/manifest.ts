@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto'
+import { systemActor } from '#libs/authz'
 import type { Clock } from '#libs/base'
 import { type NodeManifest, nodePorts } from '#libs/domain/nodes'
-import { openAuthority, openSigningKey, readJwks } from '#libs/keyring'
+import { nexusSecret, openAuthority, openSigningKey, readJwks } from '#libs/keyring'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
 import type { CellRow } from '#libs/store/cells'
+import { listCellLimits } from '#libs/store/namespaces'
 import type { NodeRow } from '#libs/store/nodes'
 import { cellDatabase } from '../../cells/databases.ts'
 import { renderNode } from '../../cells/render-node.ts'
+import { databaseSchema } from '../cells/template.ts'
 import { ensureNodeCertificate, internodeName } from '../certificates/node-certificate.ts'
+
+const system = systemActor('node-manifest')
 
 export interface ManifestDeps {
   readonly database: Database
@@ -26,12 +31,20 @@ export interface ManifestDeps {
 }
 
 /**
- * A hash of all that goes into every manifest from the settings, and not from rows or keys (those bump the node's
+ * A hash of all that goes into every manifest from the settings and the code, and not from rows or keys (those bump the node's
  * generation themselves): nodes whose last manifest came from other settings need a new one.
  */
 export function manifestSettings(deps: ManifestDeps): string {
   const { host, pathname } = new URL(deps.cellDatabaseUrl)
-  const parts = [deps.temporalServer, deps.envoy, deps.envoyConcurrency, deps.discoveryUrl, host, pathname]
+  const parts = [
+    databaseSchema,
+    deps.temporalServer,
+    deps.envoy,
+    deps.envoyConcurrency,
+    deps.discoveryUrl,
+    host,
+    pathname,
+  ]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
 }
 
@@ -64,7 +77,11 @@ export async function manifestOf(
       key: identity.keyPem,
       ca: identity.cellCaPem,
     },
-    namespaceLimits: {},
+    namespaceLimits: await listCellLimits(
+      database.all,
+      system.authorize('node', 'update', { nodeId: node.id }),
+      cell.id,
+    ),
     edge: {
       url: deps.discoveryUrl,
       ca: serverCa.certificatePem,
@@ -72,6 +89,7 @@ export async function manifestOf(
       key: identity.keyPem,
       envoy: deps.envoy,
       concurrency: deps.envoyConcurrency,
+      nexusSecret: nexusSecret(sealer, cell.id),
     },
   })
 }

@@ -5,6 +5,7 @@ import { type CellRow, getCell } from '#libs/store/cells'
 import { bumpNodeGeneration, getNode, type NodeRow, recordNode } from '#libs/store/nodes'
 import type { Logger } from '#libs/telemetry'
 import { DriverError, type NodeDriver, type NodeInstance } from '../../drivers/contract.ts'
+import { databaseSchema } from '../cells/template.ts'
 import { failedPass } from '../failed-pass.ts'
 import { leasedPass } from '../leased-pass.ts'
 import { again, type Next, settled } from '../next.ts'
@@ -63,8 +64,17 @@ async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, r
     return again(0)
   }
   const observed = await look(deps, driver, row.id)
+  const isAtItsManifest = observed.kind === 'present' && observed.generation >= row.generation
+  // Not before the node has come to its manifest: however fast limits change, it gets one manifest after the other.
+  if (!deleted && row.limits_version < cell.limits_version && (isAtItsManifest || observed.kind === 'absent')) {
+    await bumpNodeGeneration(deps.database.all, proof, cell.limits_version)
+    return again(0)
+  }
   const [step] = planNode({ nodeId: row.id, generation: row.generation, deleted }, observed)
   const record = (fields: Parameters<typeof recordNode>[3]) => recordNode(deps.database.all, proof, holder, fields)
+  if (isAtItsManifest && row.limits_held < row.limits_version) {
+    await record({ limitsHeld: { version: row.limits_version, at: deps.clock.now() } })
+  }
   const condition = (ready: boolean, detail: string) => readyCondition(row.conditions, ready, detail)
   switch (step?.kind) {
     case 'create-node': {
@@ -100,8 +110,11 @@ async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, r
   }
 }
 
-function hasDatabases({ databases_observed: databases }: CellRow): boolean {
-  return databases !== null && 'kind' in databases && databases.kind === 'present'
+/** With all the columns that the server's configuration speaks of. */
+function hasDatabases({ databases_observed: seen }: CellRow): boolean {
+  return (
+    seen !== null && 'kind' in seen && seen.kind === 'present' && Reflect.get(seen, 'schemaVersion') === databaseSchema
+  )
 }
 
 async function look(deps: NodeReconcilerDeps, driver: NodeDriver, nodeId: string): Promise<ObservedNode> {

@@ -1,0 +1,3 @@
+import type { HandlersOf } from '../operations/wire.ts'
+
+export type NamespaceTagHandlers = HandlersOf<'UpdateNamespaceTags'>
