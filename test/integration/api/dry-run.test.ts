@@ -21,17 +21,22 @@ afterAll(() => api.close())
 
 const dry = { 'x-aqueduct-dry-run': 'true' }
 
-/** A hash of every table, the queue's too; of the rows, not of where they lie. */
+/**
+ * A hash of every table, the queue's too; of the rows, not of where they lie. Refusals go into the audit log all the
+ * same, some time after: of that log only what says that something was done is looked at.
+ */
 async function dump(client: Client): Promise<Record<string, string>> {
   const { rows: tables } = await client.query<{ name: string }>(`
     select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where c.relkind in ('r', 'p') and n.nspname in ('public', 'graphile_worker') order by 1`)
+    where c.relkind in ('r', 'p') and n.nspname in ('public', 'graphile_worker')
+      and c.relname not in ('audit_entries', 'audit_chains') order by 1`)
   const hashes: [string, string][] = []
   for (const { name } of tables) {
     const sql = `select coalesce(md5(string_agg(t::text, e'\\n' order by t::text)), '') as hash from ${name} t`
     hashes.push([name, (await client.query<{ hash: string }>(sql)).rows[0]?.hash ?? ''])
   }
-  return Object.fromEntries(hashes)
+  const { rows } = await client.query<{ count: number }>("select count(*) from audit_entries where outcome = 'OK'")
+  return { ...Object.fromEntries(hashes), audited: String(rows[0]?.count) }
 }
 
 /** What the call came to, which must have left the database as it was. */
@@ -39,15 +44,6 @@ async function unchanged<Result>(work: () => Promise<Result>): Promise<Result> {
   const before = await dump(api.admin)
   const result = await work()
   expect(await dump(api.admin)).toEqual(before)
-  return result
-}
-
-/** The same for a refused call, which the audit log alone tells of. */
-async function onlyAudited<Result>(work: () => Promise<Result>): Promise<Result> {
-  const rest = async () => Object.entries(await dump(api.admin)).filter(([table]) => !table.startsWith('public.audit_'))
-  const before = await rest()
-  const result = await work()
-  expect(await rest()).toEqual(before)
   return result
 }
 
@@ -91,9 +87,9 @@ describe.each(servedMutations.map((rpc) => ({ rpc })))('a dry run of $rpc', ({ r
       ...[{}, ...stale].map((each) => [each, tenant.owner.token] as const),
       ...[reader, stranger].map((who) => [request, who.token] as const),
     ]) {
-      const tried = await onlyAudited(() => outcome(tenant.call(rpc, wrong, dry, token)))
+      const tried = await unchanged(() => outcome(tenant.call(rpc, wrong, dry, token)))
       if ('answer' in tried) continue
-      expect(await onlyAudited(() => outcome(tenant.call(rpc, wrong, {}, token)))).toEqual(tried)
+      expect(await unchanged(() => outcome(tenant.call(rpc, wrong, {}, token)))).toEqual(tried)
     }
     const after = await outcome(tenant.call(rpc, {}, dry))
     expect('answer' in after ? 'OK' : after.code).not.toBe('OK')
@@ -125,7 +121,7 @@ describe('the header', () => {
   test.each(['yes', 'TRUE', '1', ''])(
     'with the value %j is an error: nobody must believe that nothing was written',
     async (value) => {
-      const answer = await onlyAudited(() => create(value, 'misspelt'))
+      const answer = await unchanged(() => create(value, 'misspelt'))
       expect(answer).toMatchObject({ status: 400, body: { message: expect.stringContaining('x-aqueduct-dry-run') } })
     },
   )
