@@ -93,6 +93,7 @@ const operator = await buildOperator({
   database: operatorDatabase,
   sealer: box,
   mailer,
+  invitationMails,
   logger,
   clock,
   publicUrl,

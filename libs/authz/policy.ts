@@ -174,6 +174,8 @@ export const policy = {
     read: [...operators, 'system'],
     /** Suspend, resume. */
     update: operatorSupport,
+    /** Mail one of its users a new invitation: the way back in for who has no key any more. */
+    invite_user: operatorSupport,
     create_certificate: operatorSupport,
     /** Its limits: requests a second, operations in flight. */
     update_limits: operatorAdmins,

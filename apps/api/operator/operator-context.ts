@@ -11,6 +11,8 @@ export interface OperatorContext {
   readonly database: Database
   readonly sealer: Sealer
   readonly mailer: Mailer
+  /** Told when a user was invited: the mail can go out now. */
+  readonly invitationMails: { wake(): void }
   readonly logger: Logger
   readonly clock: Clock
   /** Where the public API stands, without a slash at the end: invitations link to it. */

@@ -8,6 +8,7 @@ import { pageTokens } from '../paging/page-tokens.ts'
 import { errors } from '../plugins/errors.ts'
 import { health } from '../plugins/health.ts'
 import { parseJsonBody } from '../plugins/json-body.ts'
+import { refuseDryRuns } from '../plugins/no-dry-run.ts'
 import { restServerOptions } from '../transport/rest-server-options.ts'
 import { auditEntryRoutes } from './audit-entries.ts'
 import { auditLog } from './audit-log.ts'
@@ -21,6 +22,7 @@ import { operatorDocument } from './operator-document.ts'
 import { operatorRoutes } from './operators.ts'
 import { tenantLimitRoutes } from './tenant-limits.ts'
 import { tenantRoutes } from './tenants.ts'
+import { userInvitationRoutes } from './user-invitations.ts'
 import { waitlistRoutes } from './waitlist.ts'
 
 export interface OperatorDeps extends Omit<OperatorContext, 'pages'> {
@@ -81,12 +83,14 @@ export async function buildOperator(deps: OperatorDeps): Promise<FastifyInstance
   await app.register(openapi, { version: deps.version })
   await app.register(async (scope) => {
     parseJsonBody(scope)
+    refuseDryRuns(scope)
     await scope.register(health, { ready: () => answers(database) })
     await scope.register(
       async (routes) => {
         waitlistRoutes(routes, context)
         tenantRoutes(routes, context)
         tenantLimitRoutes(routes, context)
+        userInvitationRoutes(routes, context)
         certificateRoutes(routes, context)
         operatorRoutes(routes, context)
         operatorCertificateRoutes(routes, context)

@@ -22,7 +22,7 @@ export async function inviteUser(
   proof:
     | Authorized<'account', 'create_user'>
     | Authorized<'account', 'provision_identities'>
-    | Authorized<'tenant', 'update'>,
+    | Authorized<'tenant', 'invite_user'>,
   user: UserRow,
   expiresAt: Date,
 ): Promise<UserInvitationRow> {

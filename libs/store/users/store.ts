@@ -66,6 +66,23 @@ export async function getUser(executor: Executor, ref: AnyRef): Promise<UserRow>
   return row
 }
 
+/** For operators, who know people by their address. @throws AppError `not_found` */
+export async function findUserByEmail(
+  executor: Executor,
+  proof: Authorized<'tenant', 'invite_user'>,
+  email: string,
+): Promise<UserRow> {
+  const row = await executor
+    .selectFrom('users')
+    .selectAll()
+    .where('tenant_id', '=', proof.target.tenantId)
+    .where('deleted_at', 'is', null)
+    .where(sameAddress(email))
+    .executeTakeFirst()
+  if (row === undefined) throw notFound('user', email)
+  return row
+}
+
 /** The user behind the caller's own credentials. @throws AppError `not_found` */
 export async function getOwnUser(executor: Executor, proof: Authorized<'identity', 'read'>): Promise<UserRow> {
   const row = await executor

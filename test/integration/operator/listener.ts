@@ -19,6 +19,7 @@ import { auditMetrics } from '../../../apps/api/audit/audit-metrics.ts'
 import { AuditWriter } from '../../../apps/api/audit/audit-writer.ts'
 import { apiKeyTokens } from '../../../apps/api/auth/api-key-tokens.ts'
 import type { Mailer, MailMessage } from '../../../apps/api/mail/mailer.ts'
+import { UserInvitationMails } from '../../../apps/api/mail/user-invitation-mails.ts'
 import { buildOperator } from '../../../apps/api/operator/operator-server.ts'
 import { errors } from '../../../apps/api/plugins/errors.ts'
 import { registerSignup } from '../../../apps/api/signup/register-signup.ts'
@@ -113,12 +114,20 @@ export class Listeners {
     listeners.#audit = audit
     listeners.#closers.unshift(() => audit.stop())
     const common = { logger: listeners.logger, clock: systemClock, audit }
+    const [mailer, publicUrl] = [
+      { send: (message: MailMessage) => listeners.mailer.send(message) },
+      'https://aqueduct.example',
+    ]
+    const signupDatabase = open('aqueduct_signup')
+    const invitationMails = new UserInvitationMails({ ...common, database: signupDatabase, mailer, publicUrl })
+    listeners.#closers.unshift(() => invitationMails.stop())
     const operator = await buildOperator({
       ...common,
       database,
       sealer: listeners.sealer,
-      mailer: { send: (message) => listeners.mailer.send(message) },
-      publicUrl: 'https://aqueduct.example',
+      mailer,
+      invitationMails,
+      publicUrl,
       version: '0.0.0',
       tls: { certificatePem: served.certificatePem, keyPem: served.keyPem, operatorCaPem: operatorCa.certificatePem },
     })
@@ -132,7 +141,7 @@ export class Listeners {
     const tokens = apiKeyTokens({ database: open('aqueduct_api'), sealer: listeners.sealer })
     await registerSignup(signup, {
       ...common,
-      database: open('aqueduct_signup'),
+      database: signupDatabase,
       apiKeyTokens: tokens,
       requestsPerMinute,
     })
@@ -234,12 +243,12 @@ export class Listeners {
   }
 
   /** Calls the public listener as anybody. */
-  async anybody(path: string, body?: object | string): Promise<Answer> {
+  async anybody(path: string, body?: object | string, headers: Call['headers'] = {}): Promise<Answer> {
     if (this.#signup === undefined) throw new Error('not started')
     const answer = await this.#signup.inject({
       url: path,
       method: body === undefined ? 'GET' : 'POST',
-      ...(body === undefined ? {} : { payload: body, headers: { 'content-type': 'application/json' } }),
+      ...(body === undefined ? {} : { payload: body, headers: { 'content-type': 'application/json', ...headers } }),
     })
     return { status: answer.statusCode, body: answer.body.startsWith('{') ? answer.json() : answer.body }
   }

@@ -86,6 +86,14 @@ const rows: readonly Row[] = [
   },
   { route: `GET ${api}/tenants/:id/limits`, call: () => ({ path: `${api}/tenants/${tenantId}/limits` }) },
   { route: `POST ${api}/tenants/:id/limits`, call: () => ({ path: `${api}/tenants/${tenantId}/limits`, body: {} }) },
+  {
+    route: `POST ${api}/tenants/:id/invite-user`,
+    call: () => ({ path: `${api}/tenants/${tenantId}/invite-user`, body: { email: 'nobody@example.com' } }),
+  },
+  {
+    route: `POST ${api}/tenants/:id/invite-user`,
+    call: () => ({ path: `${api}/tenants/${tenantId}/invite-user`, body: { email: 'nobody@example.com' } }),
+  },
   { route: `GET ${api}/certificates`, call: plain(`${api}/certificates`) },
   { route: `GET ${api}/certificates/:id`, call: plain(`${api}/certificates/cert-none`) },
   {
