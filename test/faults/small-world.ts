@@ -38,6 +38,11 @@ export class SmallWorld {
   discoveryUrl = 'https://discovery.test:1'
   #now = Date.now()
 
+  /** As the reconcilers' clock shows it: every wait moves it on. */
+  get now(): Date {
+    return new Date(this.#now)
+  }
+
   constructor(testDatabase: TestDatabase) {
     this.database = new Database({
       url: testDatabase.roleUrl('aqueduct_provisioner'),
@@ -153,7 +158,10 @@ export class SmallWorld {
     const ids = async (sql: string) => (await this.database.pool.query<{ id: string }>(sql)).rows.map((row) => row.id)
     const namespaces = await ids("select id from namespaces where state in ('activating', 'updating', 'deleting')")
     const cells = await ids("select id from cells where state in ('creating', 'deleting')")
-    const nodes = await ids("select id from nodes where state in ('creating', 'deleting')")
+    const nodes = await ids(
+      `select n.id from nodes n join cells c on c.id = n.cell_id
+       where n.state in ('creating', 'deleting') or (n.state = 'ready' and n.limits_held < c.limits_version)`,
+    )
     return [
       ...namespaces.map((id) => () => reconcileNamespace(this.#deps, id)),
       ...cells.map((id) => () => reconcileCell(this.#deps, id)),

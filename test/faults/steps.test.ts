@@ -1,5 +1,6 @@
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { listUnsettled } from '#libs/store/namespaces'
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts'
 import { SmallWorld } from './small-world.ts'
 
@@ -21,7 +22,8 @@ afterEach(async () => {
 })
 
 async function ask(name: string): Promise<void> {
-  const spec = { name, regions: ['aws-us-east-1'], retentionDays: 3 }
+  const searchAttributes = { Customer: { type: 'Keyword', column: 'Keyword01' } }
+  const spec = { name, regions: ['aws-us-east-1'], retentionDays: 3, searchAttributes }
   await admin.query(
     "insert into namespaces (id, tenant_id, name, region, spec, created_by) values ($1, 'abcde', $2, 'aws-us-east-1', $3, 'usr-1')",
     [`${name}.abcde`, name, spec],
@@ -36,6 +38,23 @@ async function change(name: string, retentionDays: number): Promise<void> {
     [name, String(retentionDays)],
   )
   await operation(name, 2)
+}
+
+/** Another name for the first attribute, one more under its old name, a capacity of its own, and fairness. */
+async function changeAll(name: string, generation: number): Promise<void> {
+  const spec = {
+    searchAttributes: {
+      Buyer: { type: 'Keyword', column: 'Keyword01' },
+      Customer: { type: 'Keyword', column: 'Keyword02' },
+    },
+    capacity: { mode: 'provisioned', units: 2 },
+    fairness: { taskQueueFairness: true },
+  }
+  await admin.query(
+    "update namespaces set spec = spec || $2::jsonb, state = 'updating', generation = generation + 1 where name = $1",
+    [name, spec],
+  )
+  await operation(name, generation)
 }
 
 async function remove(name: string, generation: number): Promise<void> {
@@ -59,16 +78,33 @@ async function operations(): Promise<unknown[]> {
 /** Rows equal world: each live row has exactly one namespace on the cell, one node and one pair of databases, and nothing else exists. */
 async function expectRowsToEqualWorld(): Promise<void> {
   const { rows: live } = await admin.query(
-    "select id, (spec->>'retentionDays')::int as days, state from namespaces where state <> 'deleted' order by id",
+    `select id, (spec->>'retentionDays')::int as days, state,
+       (select jsonb_object_agg(value->>'column', key) from jsonb_each(spec->'searchAttributes')) as aliases
+     from namespaces where state <> 'deleted' order by id`,
   )
   const onCell = await world.cell.listNamespaces()
   expect(
-    onCell.map((namespace) => ({ id: namespace.name, days: namespace.retentionDays, state: 'active' })).sort(byId),
+    onCell
+      .map(({ name, retentionDays, aliases }) => ({ id: name, days: retentionDays, state: 'active', aliases }))
+      .sort(byId),
   ).toEqual(live)
   const { rows: nodes } = await admin.query("select id from nodes where state = 'ready' order by id")
   expect((await world.driver.list()).map((node) => ({ id: node.nodeId })).sort(byId)).toEqual(nodes)
   const { rows: cells } = await admin.query("select id from cells where state = 'ready' order by id")
   expect([...world.databases].map((id) => ({ id })).sort(byId)).toEqual(cells)
+}
+
+/** What the node's servers read of the namespace payments. */
+async function expectNodeToHold(limits: { requestsPerSecond?: number; fairness?: boolean }): Promise<void> {
+  const [node] = await world.driver.list()
+  const files = world.driver.manifest(node?.nodeId ?? '')?.files ?? []
+  const config = JSON.parse(files.find((file) => file.path === 'config/dynamic.json')?.content ?? '{}')
+  const held = (key: string) =>
+    config[key].find(
+      (one: { constraints?: { namespace: string }; value: unknown }) => one.constraints?.namespace === 'payments.abcde',
+    )?.value
+  expect(held('frontend.globalNamespaceRPS')).toBe(limits.requestsPerSecond)
+  expect(held('matching.enableFairness')).toBe(limits.fairness)
 }
 
 function byId(one: { id: string }, other: { id: string }): number {
@@ -82,6 +118,7 @@ const creation = [
   'create-node',
   'confirm-answering',
   'register',
+  'set-aliases',
   'serve-at-edge',
 ]
 const deletion = ['describe', 'remove-from-edge', 'delete-from-cell']
@@ -112,6 +149,21 @@ describe('a provisioner that is lost before and after each outward call', () => 
     await expectRowsToEqualWorld()
   })
 
+  test.each(both(['drop-aliases', 'set-aliases', 'get-node', 'create-node', 'serve-at-edge']))(
+    'renames and limits all the same: $when $step',
+    async (loss) => {
+      await ask('payments')
+      await world.settle()
+      await changeAll('payments', 2)
+      world.loss = loss
+      await world.settle()
+      expect(world.loss).toBeUndefined()
+      expect(await operations()).toMatchObject([{ state: 'fulfilled' }, { state: 'fulfilled' }])
+      await expectRowsToEqualWorld()
+      await expectNodeToHold({ requestsPerSecond: 4_000, fairness: true })
+    },
+  )
+
   test.each(both(deletion))('deletes all the same: $when $step', async (loss) => {
     await ask('payments')
     await world.settle()
@@ -130,9 +182,11 @@ test('every step has a loss before and after it above', async () => {
   await world.settle()
   await change('payments', 30)
   await world.settle()
-  await remove('payments', 3)
+  await changeAll('payments', 3)
   await world.settle()
-  const tried = new Set([...creation, ...deletion, 'update-retention'])
+  await remove('payments', 4)
+  await world.settle()
+  const tried = new Set([...creation, ...deletion, 'update-retention', 'drop-aliases'])
   expect([...new Set(world.steps)].filter((step) => !tried.has(step))).toEqual([])
 })
 
@@ -201,6 +255,56 @@ test('nodes get a new manifest when a setting in it changes, and only then', asy
   for (let pass = 0; pass < 3; pass += 1) await world.passNode(nodeId)
   expect(world.driver.manifest(nodeId)).toMatchObject({ generation: 2, edge: { url: 'https://moved.test:2' } })
   expect(await world.driver.list()).toHaveLength(1)
+})
+
+test('limits of many namespaces that change at once are one manifest, and each is told when it acts', async () => {
+  await ask('one')
+  await ask('two')
+  await world.settle()
+  const [node] = await world.driver.list()
+  const generation = async () => world.driver.manifest(node?.nodeId ?? '')?.generation ?? 0
+  const before = await generation()
+  await changeAll('one', 2)
+  await changeAll('two', 2)
+  // Both ask, and then the node comes to it.
+  for (const name of ['one', 'two']) await world.pass(`${name}.abcde`)
+  expect(await operations()).toMatchObject([
+    { id: 'one-1', state: 'fulfilled' },
+    { id: 'one-2', state: 'in_progress' },
+    { id: 'two-1', state: 'fulfilled' },
+    { id: 'two-2', state: 'in_progress' },
+  ])
+  await world.settle()
+  expect((await operations()).filter((row) => (row as { state: string }).state !== 'fulfilled')).toEqual([])
+  expect(await generation()).toBe(before + 1)
+  const { rows } = await admin.query("select name, limits_observed->>'acting' as acting from namespaces order by name")
+  expect(rows).toEqual([
+    { name: 'one', acting: 'true' },
+    { name: 'two', acting: 'true' },
+  ])
+})
+
+test('a limit acts only after the servers had the time to read it', async () => {
+  await ask('payments')
+  await world.settle()
+  await changeAll('payments', 2)
+  await world.settle()
+  const { rows } = await admin.query('select limits_held, limits_version, limits_held_at from nodes')
+  expect(rows[0].limits_held).toBe(rows[0].limits_version)
+  expect(world.now.getTime() - rows[0].limits_held_at.getTime()).toBeGreaterThanOrEqual(5_000)
+})
+
+test('a namespace that fails is left alone by the clock for as long as its pass said', async () => {
+  await ask('payments')
+  await world.settle()
+  await change('payments', 30)
+  const awake = async () => (await listUnsettled(world.database.all, 10)).map(({ id }) => id)
+  expect(await awake()).toEqual(['payments.abcde'])
+  world.cell.failNext('updateNamespace', 'unavailable')
+  expect(await world.pass('payments.abcde')).toMatchObject({ kind: 'again' })
+  expect(await awake()).toEqual([])
+  await admin.query("update namespaces set retry_at = now() - interval '1 ms'")
+  expect(await awake()).toEqual(['payments.abcde'])
 })
 
 test('a cell that goes takes its nodes and databases along', async () => {

@@ -110,14 +110,27 @@ describe('CreateNamespace', () => {
       spec('ok-name', { mtlsAuth: { enabled: true, acceptedClientCa: 'aGVsbG8=' } }),
       'spec.mtls_auth.accepted_client_ca',
     ],
-    ['search attributes', spec('ok-name', { searchAttributes: { a: 1 } }), 'spec.search_attributes'],
     [
-      'old search attributes',
-      spec('ok-name', { customSearchAttributes: { a: 'int' } }),
+      'a search attribute of the server',
+      spec('ok-name', { searchAttributes: { WorkflowId: 'SEARCH_ATTRIBUTE_TYPE_KEYWORD' } }),
+      'spec.search_attributes',
+    ],
+    ['a search attribute without a type', spec('ok-name', { searchAttributes: { a: 0 } }), 'spec.search_attributes'],
+    [
+      'an old search attribute of a type that is none',
+      spec('ok-name', { customSearchAttributes: { a: 'integer' } }),
       'spec.custom_search_attributes',
     ],
-    ['a capacity', spec('ok-name', { capacitySpec: { provisioned: { value: 2 } } }), 'spec.capacity_spec'],
-    ['fairness', spec('ok-name', { fairness: { taskQueueFairnessEnabled: true } }), 'spec.fairness'],
+    [
+      'search attributes that differ',
+      spec('ok-name', { searchAttributes: { a: 1 }, customSearchAttributes: { a: 'int' } }),
+      'spec.custom_search_attributes',
+    ],
+    [
+      'a provisioned capacity',
+      spec('ok-name', { capacitySpec: { provisioned: { value: 2 } } }),
+      'spec.capacity_spec.provisioned',
+    ],
     ['an http codec', spec('ok-name', { codecServer: { endpoint: 'http://x' } }), 'spec.codec_server.endpoint'],
     [
       'a text with U+0000',
