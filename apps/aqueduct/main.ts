@@ -1,19 +1,21 @@
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { coerceError } from '#libs/base'
+import { verifyAuditLog } from './audit-verify.ts'
 import { bootstrap } from './bootstrap.ts'
 import type { Running } from './launch.ts'
 import { LiveScreen } from './quickstart/live-screen.ts'
 import { quickstart } from './quickstart/quickstart.ts'
 import { recoverOperator } from './recover-operator.ts'
 import { reset } from './reset.ts'
-import { projectDirectory, readLauncherSettings } from './settings.ts'
+import { projectDirectory, readLauncherSettings, type Settings } from './settings.ts'
 import { start } from './start.ts'
 import { summary } from './summary.ts'
 import { terminalProgress } from './toolchain/progress.ts'
 
 const screen = new LiveScreen(process.stderr)
-const usage = 'usage: node apps/aqueduct/main.ts start | quickstart [--exit] | reset [--yes] | recover-operator <name>'
+const usage =
+  'usage: node apps/aqueduct/main.ts start | quickstart [--exit] | reset [--yes] | recover-operator <name> | audit-verify [--anchor <file>]'
 
 /** In the order in which they start: nodes ask the edge, the provisioner asks nodes, and callers come last. */
 const parts = ['edge', 'provisioner', 'api'].map((name) => ({
@@ -32,6 +34,7 @@ async function main(command: string | undefined, args: readonly string[]): Promi
     await recoverOperator(settings, name, screen)
     return 0
   }
+  if (command === 'audit-verify') return auditVerify(settings, args)
   const exit = args.includes('--exit')
   const unknown = args.filter((arg) => !(command === 'quickstart' && arg === '--exit'))
   if ((command !== 'start' && command !== 'quickstart') || unknown.length > 0) throw new Error(usage)
@@ -53,6 +56,15 @@ async function main(command: string | undefined, args: readonly string[]): Promi
   })
   // Whoever stops it early has not seen it work.
   return worked ? code : 1
+}
+
+async function auditVerify(settings: Settings, args: readonly string[]): Promise<number> {
+  const [flag, anchorFile, ...more] = args
+  if ((flag !== undefined && (flag !== '--anchor' || anchorFile === undefined)) || more.length > 0) {
+    throw new Error('usage: npm run --silent audit:verify [-- --anchor <file>] > <heads>')
+  }
+  const print = (line: string) => void process.stdout.write(`${line}\n`)
+  return (await verifyAuditLog({ settings, anchorFile, screen, print })) ? 0 : 1
 }
 
 async function untilAsked(running: Running, signal: AbortSignal): Promise<number> {
