@@ -2,6 +2,7 @@ import type protobuf from 'protobufjs/light.js'
 import { fieldNamed, isWellKnown, type Rpc, rpcs } from '#libs/cloud-api'
 import { pathVariables } from '../transport/rest-request.ts'
 import { errorsOf } from './error-responses.ts'
+import { answerHeaders, dryRunParameter } from './headers.ts'
 import { type Schema, Schemas } from './schemas.ts'
 import { tagOf } from './tags.ts'
 
@@ -50,10 +51,14 @@ function operation(
     tags: rpc.tags,
     ...(rpc.summary === '' ? {} : { summary: rpc.summary }),
     ...(rpc.description === '' ? {} : { description: rpc.description }),
-    parameters: parameters(rpc, variables, schemas),
+    parameters: [...parameters(rpc, variables, schemas), ...(rpc.kind === 'mutation' ? [dryRunParameter] : [])],
     ...body,
     responses: {
-      200: { description: 'OK', content: { 'application/json': { schema: schemas.reference(rpc.responseType) } } },
+      200: {
+        description: 'OK',
+        headers: answerHeaders,
+        content: { 'application/json': { schema: schemas.reference(rpc.responseType) } },
+      },
       ...errorsOf(400, 401, 403, 404, ...(rpc.kind === 'mutation' ? ([409] as const) : []), 429, 503),
       ...(isServed ? {} : errorsOf(501)),
     },

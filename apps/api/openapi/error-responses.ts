@@ -17,9 +17,14 @@ type ErrorStatus = keyof typeof errors
 
 const content = { 'application/json': { schema: { $ref: '#/components/schemas/Status' } } }
 
+const retryAfter = { 'Retry-After': { $ref: '#/components/headers/Retry-After' } }
+
 /** `components.responses` of a document whose operations refer to errors. */
 export const errorResponses: Readonly<Record<string, object>> = Object.fromEntries(
-  Object.values(errors).map(([name, description]) => [name, { description, content }]),
+  Object.entries(errors).map(([status, [name, description]]) => [
+    name,
+    { description, ...(status === '429' ? { headers: retryAfter } : {}), content },
+  ]),
 )
 
 /** What an operation answers besides success. */

@@ -25,11 +25,16 @@ test('every rpc is in the document', () => {
 test('parameters come from the path and, without a body, from the message', () => {
   const named = (path: string, verb: string) =>
     document.paths[path]?.[verb]?.parameters.map((parameter) => `${parameter.in} ${parameter.name}`)
-  expect(named('/cloud/namespaces/{namespace}/export-sinks/{name}', 'post')).toEqual(['path namespace', 'path name'])
+  expect(named('/cloud/namespaces/{namespace}/export-sinks/{name}', 'post')).toEqual([
+    'path namespace',
+    'path name',
+    'header x-aqueduct-dry-run',
+  ])
   expect(named('/cloud/namespaces/{namespace}', 'delete')).toEqual([
     'path namespace',
     'query resource_version',
     'query async_operation_id',
+    'header x-aqueduct-dry-run',
   ])
   expect(named('/cloud/user-groups', 'get')).toContain('query google_group.email_address')
 })

@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
 import { contractDocument } from './contract-document.ts'
 import { errorResponses } from './error-responses.ts'
+import { headerComponents } from './headers.ts'
 import { ownPathItem } from './own-operation.ts'
 
 const statusSchema = {
@@ -70,6 +71,7 @@ export const openapi = fp<OpenapiOptions>(
             ...own.components,
             schemas: { ...described.schemas, ...own.components?.schemas, Status: statusSchema },
             responses: { ...own.components?.responses, ...errorResponses },
+            headers: { ...own.components?.headers, ...headerComponents },
           },
         }
         return whole as typeof own

@@ -7,6 +7,7 @@ import { appendCall, auditCalls, type CallFacts } from '../audit/audit-calls.ts'
 import type { AuditRecorder } from '../audit/audit-writer.ts'
 import type { ApiKeyTokens } from '../auth/api-key-tokens.ts'
 import { parseJsonBody } from '../plugins/json-body.ts'
+import { refuseDryRuns } from '../plugins/no-dry-run.ts'
 import { type Acceptance, acceptInvitationOf } from './accept-invitation.ts'
 import { invitationPage, invitationPageHeaders } from './invitation-page.ts'
 import { joinWaitlistAs } from './join-waitlist.ts'
@@ -36,6 +37,7 @@ export async function registerSignup(app: FastifyInstance, deps: SignupDeps): Pr
   const { logger, requestsPerMinute, audit } = deps
   await app.register(async (scope) => {
     parseJsonBody(scope)
+    refuseDryRuns(scope)
     auditCalls(scope, { recorder: audit, interface: 'signup' })
     await scope.register(rateLimit, {
       max: requestsPerMinute,

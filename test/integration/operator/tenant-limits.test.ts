@@ -60,3 +60,14 @@ test('of a tenant that is not there, and by somebody who is no operator, nothing
   expect((await listeners.call(url(), attempt)).status).toBe(401)
   expect((await listeners.call(url())).body.set).toEqual({})
 })
+
+test('there are no dry runs here, and nobody is left to believe in one', async () => {
+  const headers = { 'x-aqueduct-dry-run': 'true' }
+  const refused = { status: 400, body: { code: 3, message: expect.stringContaining('x-aqueduct-dry-run') } }
+  expect(await listeners.call(url(), { body: { operationsInFlight: 20 }, headers })).toMatchObject(refused)
+  expect((await listeners.call(url(), { headers })).body.set).toEqual({})
+  const off = { 'x-aqueduct-dry-run': 'false' }
+  expect((await listeners.call(url(), { body: {}, headers: off })).status).toBe(200)
+  const stranger = await listeners.operator('mallory', { record: false })
+  expect((await listeners.call(url(), { body: {}, headers, identity: stranger })).status).toBe(401)
+})

@@ -29,6 +29,17 @@ test('whoever applies again has the same entry, and nobody can tell a known addr
   expect(after.position).toBe(between.position + 2)
 })
 
+test('there are no dry runs here: who asks for one is told, and nothing is written', async () => {
+  const headers = { 'x-aqueduct-dry-run': 'true' }
+  const entries = async () => (await listeners.call('/operator/v1/waitlist')).body.entries.length
+  const before = await entries()
+  const tried = await listeners.anybody('/v1/waitlist', { ...application, email: 'dry@example.com' }, headers)
+  expect(tried).toMatchObject({ status: 400, body: { message: expect.stringContaining('x-aqueduct-dry-run') } })
+  expect(await entries()).toBe(before)
+  const token = 'x'.repeat(43)
+  expect((await listeners.anybody('/v1/invitations/accept', { token }, headers)).status).toBe(400)
+})
+
 test('applying again changes nothing of the entry', async () => {
   const { id } = (await listeners.anybody('/v1/waitlist', { ...application, email: 'first@example.com' })).body
   await listeners.anybody('/v1/waitlist', { email: 'FIRST@example.com', company: 'Evil', useCase: 'none' })
