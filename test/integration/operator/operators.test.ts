@@ -278,6 +278,35 @@ test('the log says who did what to which operator, and who was refused', async (
   ])
 })
 
+interface Entry {
+  readonly operation: string
+  readonly outcome: string
+  readonly principal: { readonly id: string }
+}
+
+test('the audit log has each of these with who did it, and the refusal of the last admin among them', async () => {
+  await as().create('bob', 'viewer')
+  const bob = identityOf(await as().issue('bob'))
+  await as().setRole('bob', 'support', '1')
+  await as().revoke(bob.id)
+  await as().delete('bob', '2')
+  await as().delete('ada', '1')
+  const entries = await until('all are there', async () => {
+    const { body } = await as().get('/operator/v1/audit-log')
+    const own = body.entries?.filter((entry: Entry) => /operators|certificates/.test(entry.operation))
+    return own?.length === 6 && own.toReversed()
+  })
+  expect(entries.map((entry: Entry) => [entry.principal.id, entry.operation, entry.outcome])).toEqual([
+    ['ada', `POST ${operators}`, 'OK'],
+    ['ada', `POST ${operators}/:name/certificates`, 'OK'],
+    ['ada', `POST ${operators}/:name/role`, 'OK'],
+    ['ada', 'POST /operator/v1/certificates/:id/revoke', 'OK'],
+    ['ada', `DELETE ${operators}/:name`, 'OK'],
+    ['ada', `DELETE ${operators}/:name`, 'FAILED_PRECONDITION'],
+  ])
+  expect(entries[0].target).toMatchObject({ operatorName: 'bob', role: 'viewer' })
+})
+
 test('pages of operators and of certificates hold each once', async () => {
   await Promise.all(['bob', 'cleo', 'dora'].map((name) => as().create(name, 'viewer')))
   await Promise.all([1, 2, 3].map(() => as().issue('bob')))
