@@ -2,7 +2,7 @@ import type { CertificateFilter } from '#libs/domain/edges'
 import { extension, type Proto } from './envoy.ts'
 import { internalHeaders } from './internal-headers.ts'
 import { subjectPattern } from './subject-pattern.ts'
-import { escapePattern } from './text-pattern.ts'
+import { anyCase } from './text-pattern.ts'
 
 const principalType = 'envoy.extensions.rbac.principals.mtls_authenticated.v3.Config'
 const alternativeNames = ['DNS', 'URI', 'EMAIL', 'IP_ADDRESS'] as const
@@ -63,9 +63,9 @@ function alternativeName(value: string): readonly Proto[] {
 }
 
 function alternativeNamePattern(value: string): string {
-  if (value.startsWith('*')) return `(?is).*${escapePattern(value.slice(1))}`
-  if (value.endsWith('*')) return `(?is)${escapePattern(value.slice(0, -1))}.*`
-  return `(?is)${escapePattern(value)}`
+  if (value.startsWith('*')) return `(?s).*${anyCase(value.slice(1))}`
+  if (value.endsWith('*')) return `(?s)${anyCase(value.slice(0, -1))}.*`
+  return anyCase(value)
 }
 
 function certificate(fields: Proto): Proto {

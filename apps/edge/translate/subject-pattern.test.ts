@@ -19,6 +19,10 @@ describe('a subject in the form of RFC 2253', () => {
     ['work*', 'O=x,CN=worker'],
     ['*er', String.raw`CN=a\,b\C3\BCer,O=x`],
     ['*', 'CN='],
+    ['*#a', String.raw`CN=\#a`],
+    ['* a', String.raw`CN=\ a`],
+    ['a *', String.raw`CN=a\ `],
+    ['a *', 'CN=a b'],
   ])('%s fits %s', (value, subject) => {
     expect(fits(value, subject)).toBe(true)
   })
@@ -37,6 +41,11 @@ describe('a subject in the form of RFC 2253', () => {
     ['a.c', 'CN=abc'],
     ['a*c', 'CN=abc'],
     ['*', 'O=x'],
+    ['*', 'CN=#030300ABED'],
+    ['*ed', 'CN=#030300ABED'],
+    ['*#a', 'CN=#0A'],
+    ['a *', String.raw`CN=a\\ b`],
+    ['a *', 'CN=a'],
   ])('%s does not fit %s', (value, subject) => {
     expect(fits(value, subject)).toBe(false)
   })

@@ -5,6 +5,8 @@ import { escapePattern } from './text-pattern.ts'
  * character, or a backslash and two hex digits. An unescaped comma or plus sign ends the value.
  */
 const character = String.raw`(?:[^\\,+]|\\[0-9A-F]{2}|\\[^0-9A-F])`
+/** The same at the beginning, where an unescaped `#` says that hex digits of something that is no text follow. */
+const firstCharacter = String.raw`(?:[^\\,+#]|\\[0-9A-F]{2}|\\[^0-9A-F])`
 /** Anything, in whole characters: what follows a backslash is never taken for a separator. */
 const anything = String.raw`(?:[^\\]|\\[0-9A-F]{2}|\\[^0-9A-F])*`
 
@@ -18,8 +20,15 @@ export function subjectPattern(attribute: 'CN' | 'O' | 'OU', value: string): str
 }
 
 function valuePattern(value: string): string {
-  if (value.startsWith('*')) return `${character}*${literal(value.slice(1), false, true)}`
-  if (value.endsWith('*')) return `${literal(value.slice(0, -1), true, false)}${character}*`
+  // What stands at the very end of a value is written otherwise than in its midst: hence with something beyond, or not.
+  if (value.startsWith('*')) {
+    const end = value.slice(1)
+    return `(?:${firstCharacter}${character}*${literal(end, false, true)}|${literal(end, true, true)})`
+  }
+  if (value.endsWith('*')) {
+    const begin = value.slice(0, -1)
+    return `(?:${literal(begin, true, false)}${character}+|${literal(begin, true, true)})`
+  }
   return literal(value, true, true)
 }
 

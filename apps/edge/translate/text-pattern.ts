@@ -4,6 +4,20 @@ export function escapePattern(text: string): string {
 }
 
 /**
+ * A pattern of the text in letters of either case. RE2's own way would also take `k` for the Kelvin sign and `s` for the
+ * long s, which look the same and are not.
+ */
+export function anyCase(text: string): string {
+  return [...text].map(eitherCase).join('')
+}
+
+function eitherCase(letter: string): string {
+  const forms = new Set([letter, letter.toLowerCase(), letter.toUpperCase()])
+  const patterns = [...forms].map(escapePattern)
+  return patterns.length === 1 ? (patterns[0] ?? '') : `(?:${patterns.join('|')})`
+}
+
+/**
  * RE2 patterns that match each of these texts as a whole, several hundred texts a pattern so that no program gets
  * large. Sorted, so that the same set gives the same patterns.
  */

@@ -15,7 +15,7 @@ import type { Identity } from './edge-client.ts'
 import { EdgeFixture } from './edge-fixture.ts'
 
 type Subject = ConstructorParameters<typeof Name>[0]
-type AlternativeNames = { readonly type: 'dns' | 'url' | 'email'; readonly value: string }[]
+type AlternativeNames = { readonly type: 'dns' | 'url' | 'email' | 'ip' | 'upn'; readonly value: string }[]
 
 const none: CertificateFilter = { commonName: '', organization: '', organizationalUnit: '', subjectAlternativeName: '' }
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
@@ -48,6 +48,20 @@ const sets = {
   umlaut: [{ ...none, commonName: 'müller' }],
   hex: [{ ...none, commonName: '*c' }],
   pattern: [{ ...none, commonName: 'a.c' }],
+  dumped: [{ ...none, commonName: '*ed' }],
+  number: [{ ...none, commonName: '#030400616263' }],
+  ends: [
+    { ...none, commonName: 'a *' },
+    { ...none, organization: '* b' },
+  ],
+  emoji: [{ ...none, organization: '🦫*' }],
+  sharp: [{ ...none, commonName: 'straße' }],
+  kelvin: [{ ...none, subjectAlternativeName: 'worker.acme' }],
+  latin: [{ ...none, commonName: 'kiss' }],
+  sansuffix: [{ ...none, subjectAlternativeName: '*.acme' }],
+  ip: [{ ...none, subjectAlternativeName: '10.1.2.3' }],
+  ip6: [{ ...none, subjectAlternativeName: '2001:db8::1' }],
+  quoted: [{ ...none, organization: '"Acme" (x|y) [z] {1} ^$ \\ \\d .' }],
 } as const satisfies Record<string, readonly CertificateFilter[]>
 
 let edge: EdgeFixture
@@ -68,6 +82,26 @@ beforeAll(async () => {
 
 afterAll(() => edge.close())
 
+/** Object identifiers, in DER. */
+const commonName = '0603550403'
+const serialNumber = '0603550405'
+const title = '060355040c'
+
+function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+  const content = Buffer.concat(parts)
+  const { length } = content
+  const size = length < 128 ? Buffer.of(length) : Buffer.of(0x82, length >> 8, length & 0xff)
+  return Buffer.concat([Buffer.of(tag), size, content])
+}
+
+/** A name of one attribute an RDN, each with a string type of its own choice. */
+function raw(...attributes: readonly (readonly [oid: string, tag: number, value: Uint8Array])[]): Subject {
+  const rdns = attributes.map(([oid, tag, value]) => der(0x31, der(0x30, Buffer.from(oid, 'hex'), der(tag, value))))
+  return new Uint8Array(der(0x30, ...rdns)).buffer
+}
+
+/** Each byte as a character, which is how it goes into an IA5String. */
+const utf8 = (text: string): string => Buffer.from(text).toString('latin1')
 const cn = (value: string): Subject => [{ CN: [{ utf8String: value }] }]
 
 const cases: [keyof typeof sets, string, Subject, AlternativeNames, boolean][] = [
@@ -145,6 +179,66 @@ const cases: [keyof typeof sets, string, Subject, AlternativeNames, boolean][] =
   ['umlaut', 'another letter', cn('möller'), [], false],
   ['hex', 'a letter at the end', cn('abc'), [], true],
   ['hex', 'a byte that is written so', cn('aü'), [], false],
+  ['cn', 'one of two', [...cnList('x'), ...cnList('worker')], [], true],
+  ['cn', 'none of two', [...cnList('work'), ...cnList('er')], [], false],
+  ['cn', 'two in one RDN', [{ CN: [{ utf8String: 'x' }, { utf8String: 'worker' }] }], [], true],
+  ['cn', 'in 16 bits a letter', [{ CN: [{ bmpString: 'worker' }] }], [], true],
+  ['cn', 'in Teletex letters', raw([commonName, 0x14, Buffer.from('worker')]), [], true],
+  ['cn', 'with a NUL behind', cn('worker\0'), [], false],
+  ['cn', 'with a NUL and more behind', cn('worker\0.evil'), [], false],
+  ['cn', 'behind a NUL', cn('x\0,CN=worker'), [], false],
+  ['cn', 'with a space behind', cn('worker '), [], false],
+  ['cn', 'as bytes that are no text', raw([commonName, 0x03, Buffer.from('\0worker')]), [], false],
+  ['cn', 'in an attribute that nobody knows', raw(['060455044101', 0x0c, Buffer.from('worker')]), [], false],
+  [
+    'cn',
+    'in the title, a serial number, a domain component',
+    raw([title, 0x0c, Buffer.from('CN=worker')], [serialNumber, 0x13, Buffer.from('worker')]),
+    [],
+    false,
+  ],
+  ['cn', 'in capitals that only look so', cn('wor\u212Aer'), [], false],
+  ['cn', 'in letters that only look so', cn('w\u043erker'), [], false],
+  ['cn', 'in a name of 60,000 letters', cn(`${'x'.repeat(60_000)},CN=worker`), [], false],
+  ['prefix', 'of 20,000 letters', cn(`worker-${'x'.repeat(20_000)}`), [], true],
+  ['dumped', 'a text that ends so', cn('red'), [], true],
+  ['dumped', 'bytes that are written so', raw([commonName, 0x03, Buffer.from('00abed', 'hex')]), [], false],
+  ['dumped', 'a text that looks like such bytes', cn('#030300ABED'), [], true],
+  ['number', 'the text', cn('#030400616263'), [], true],
+  ['number', 'bytes that are written so', raw([commonName, 0x03, Buffer.from('\0abc')]), [], false],
+  ['anyone', 'bytes that are no text', raw([commonName, 0x03, Buffer.from('\0abc')]), [], false],
+  ['ends', 'nothing behind the space', cn('a '), [], true],
+  ['ends', 'something behind the space', cn('A b'), [], true],
+  ['ends', 'a backslash before the space', cn('a\\ b'), [], false],
+  ['ends', 'nothing before the space', [{ O: [{ utf8String: ' b' }] }], [], true],
+  ['ends', 'something before the space', [{ O: [{ utf8String: 'x\\ b' }] }], [], true],
+  ['ends', 'no space', [{ O: [{ utf8String: 'b' }] }, ...cnList('a')], [], false],
+  ['emoji', 'the same', [{ O: [{ utf8String: '🦫 and son' }] }], [], true],
+  ['emoji', 'half of it', [{ O: [{ utf8String: '\u{1F9A9}' }] }], [], false],
+  ['sharp', 'written with two letters, in capitals', cn('STRASSE'), [], true],
+  ['sharp', 'another', cn('strase'), [], false],
+  ['org', 'empty', [{ O: [{ utf8String: '' }] }, ...cnList('x')], [], false],
+  ['org', 'a part of it', [{ O: [{ utf8String: 'Acme, Inc.' }] }], [], false],
+  ['latin', 'letters that only match in Unicode', cn('\u212Ai\u017F\u017F'), [], false],
+  ['kelvin', 'the same', cn('x'), [{ type: 'dns', value: 'WORKER.acme' }], true],
+  ['kelvin', 'letters that only match in Unicode', cn('x'), [{ type: 'dns', value: utf8('wor\u212Aer.acme') }], false],
+  ['kelvin', 'the same in a URI', cn('x'), [{ type: 'url', value: utf8('wor\u212Aer.acme') }], false],
+  ['kelvin', 'with a NUL behind', cn('x'), [{ type: 'dns', value: 'worker.acme\0.evil' }], false],
+  ['kelvin', 'only a NUL behind', cn('x'), [{ type: 'dns', value: 'worker.acme\0' }], false],
+  ['kelvin', 'a line behind', cn('x'), [{ type: 'dns', value: 'worker.acme\n' }], false],
+  ['kelvin', 'a wildcard that would cover it', cn('x'), [{ type: 'dns', value: '*.acme' }], false],
+  ['kelvin', 'a dot behind', cn('x'), [{ type: 'dns', value: 'worker.acme.' }], false],
+  ['kelvin', 'a user principal name', cn('x'), [{ type: 'upn', value: 'worker.acme' }], false],
+  ['sansuffix', 'ends so', cn('x'), [{ type: 'dns', value: 'a.b.acme' }], true],
+  ['sansuffix', 'the wildcard itself', cn('x'), [{ type: 'dns', value: '*.acme' }], true],
+  ['sansuffix', 'ends otherwise', cn('x'), [{ type: 'dns', value: 'a.acme.evil' }], false],
+  ['sansuffix', 'a NUL before it', cn('x'), [{ type: 'dns', value: 'evil\0.acme' }], true],
+  ['ip', 'the same', cn('x'), [{ type: 'ip', value: '10.1.2.3' }], true],
+  ['ip', 'another', cn('x'), [{ type: 'ip', value: '10.1.2.30' }], false],
+  ['ip', 'as a name', cn('x'), [{ type: 'dns', value: '10.1.2.3' }], true],
+  ['ip6', 'the same', cn('x'), [{ type: 'ip', value: '2001:db8::1' }], true],
+  ['quoted', 'the text', [{ O: [{ utf8String: '"ACME" (x|y) [z] {1} ^$ \\ \\d .' }] }], [], true],
+  ['quoted', 'another', [{ O: [{ utf8String: '"ACME" (x|y) [z] {1} ^$ \\ 5 .' }] }], [], false],
   ['pattern', 'the text', cn('a.c'), [], true],
   ['pattern', 'what the pattern would match', cn('abc'), [], false],
 ]
