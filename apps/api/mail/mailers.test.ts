@@ -9,18 +9,31 @@ import { invitationMail } from './invitation-mail.ts'
 import { MailError } from './mailer.ts'
 import { outboxMailer } from './outbox-mailer.ts'
 import { smtpMailer } from './smtp-mailer.ts'
+import { userInvitationMail } from './user-invitation-mail.ts'
 
 const from = 'Aqueduct <aqueduct@example.com>'
 const expiresAt = new Date('2026-03-07T00:00:00Z')
 const token = `aqinv_${'t'.repeat(43)}`
 const mail = invitationMail({ to: 'ada@example.com', publicUrl: 'https://a.example', token, expiresAt })
 
-test('an invitation carries its token in a fragment and in a body, never in a path or a query', () => {
-  expect(mail.text).toContain(`https://a.example/invitations#token=${token}\n`)
-  expect(mail.text).toContain(`-d '{"token":"${token}"}'`)
-  expect(mail.text.split(token)).toHaveLength(3)
-  expect(mail.subject).not.toContain(token)
+const account = { id: 'a1b2c', name: 'Engines' }
+const userMail = userInvitationMail({
+  to: 'eve@example.com',
+  publicUrl: 'https://a.example',
+  account,
+  token,
+  expiresAt,
 })
+
+test.each([mail, userMail])(
+  '$subject: the token is in a fragment and in a body, never in a path or a query',
+  (each) => {
+    expect(each.text).toContain(`https://a.example/invitations#token=${token}\n`)
+    expect(each.text).toContain(`-d '{"token":"${token}"}'`)
+    expect(each.text.split(token)).toHaveLength(3)
+    expect(each.subject).not.toContain(token)
+  },
+)
 
 test('the outbox keeps each mail as a file that its owner alone may read, the link in one piece', async () => {
   const folder = join(await mkdtemp(join(tmpdir(), 'outbox-')), 'outbox')
