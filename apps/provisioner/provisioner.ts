@@ -5,6 +5,7 @@ import { forgetIdleBuckets } from '#libs/store/request-leases'
 import { Counter, Histogram, type Logger, type Registry } from '#libs/telemetry'
 import { createCellDatabases, dropCellDatabases } from './cells/databases.ts'
 import { collectOrphanNamespaces } from './collectors/orphan-namespaces.ts'
+import { collectOrphanNexusEndpoints } from './collectors/orphan-nexus-endpoints.ts'
 import { collectOrphanNodes } from './collectors/orphan-nodes.ts'
 import { failOverdueOperations } from './collectors/overdue-operations.ts'
 import type { NodeDriver } from './drivers/contract.ts'
@@ -12,12 +13,14 @@ import { reconcileCell } from './reconcilers/cells/reconcile.ts'
 import { renewCertificates } from './reconcilers/certificates/renew.ts'
 import { ProbedEdgeAccess } from './reconcilers/namespaces/probed-edge-access.ts'
 import { reconcileNamespace } from './reconcilers/namespaces/reconcile.ts'
+import { ProbedRouterAccess } from './reconcilers/nexus-endpoints/probed-router-access.ts'
+import { reconcileNexusEndpoint } from './reconcilers/nexus-endpoints/reconcile.ts'
 import { reconcileNode } from './reconcilers/nodes/reconcile.ts'
 import { createOutward } from './reconcilers/outward.ts'
 import { type Round, runRounds } from './rounds.ts'
 import type { ProvisionerSettings } from './settings.ts'
 import { CellClients } from './temporal/cell-clients.ts'
-import { wakeCellsAndNodes, wakeUnsettledNamespaces } from './wake-everything.ts'
+import { wakeCellsAndNodes, wakeUnsettledNamespaces, wakeUnsettledNexusEndpoints } from './wake-everything.ts'
 import { startWorker } from './worker.ts'
 
 export interface ProvisionerDeps {
@@ -42,6 +45,7 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
   const cellClient = (cellId: string) => cells.of(cellId)
   const outward = createOutward({ crashPoint: settings.crashPoint, crash: deps.crash, observe: stepMetrics(registry) })
   const edge = new ProbedEdgeAccess({ database, sealer, clock, domain: settings.domain })
+  const router = new ProbedRouterAccess({ database, sealer })
   const sqlTool = { adminUrl: settings.cellDatabaseUrl, sqlTool: settings.temporalSqlTool }
   const common = { database, sealer, clock, logger, outward, cellClient }
   const runner = await startWorker({
@@ -53,6 +57,7 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
     reconcilers: {
       'reconcile-namespace': (id) =>
         reconcileNamespace({ ...common, edge, regions: settings.regions, namespaceLimit: settings.namespaceLimit }, id),
+      'reconcile-nexus-endpoint': (id) => reconcileNexusEndpoint({ ...common, router }, id),
       'reconcile-cell': (id) =>
         reconcileCell(
           {
@@ -71,6 +76,7 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
   const ending = new AbortController()
   const rounds: readonly Round[] = [
     { name: 'wake namespaces', everyMs: 2_000, work: () => wakeUnsettledNamespaces(database) },
+    { name: 'wake nexus endpoints', everyMs: 2_000, work: () => wakeUnsettledNexusEndpoints(database) },
     { name: 'wake cells and nodes', everyMs: 10_000, work: () => wakeCellsAndNodes(database) },
     { name: 'overdue operations', everyMs: 2_000, work: () => failOverdueOperations({ database, logger }) },
     { name: 'idle request buckets', everyMs: 600_000, work: () => forgetIdleBuckets(database.all) },
@@ -96,6 +102,11 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
       name: 'orphan namespaces',
       everyMs: 60_000,
       work: () => collectOrphanNamespaces({ database, logger, outward, cellClient }),
+    },
+    {
+      name: 'orphan nexus endpoints',
+      everyMs: 60_000,
+      work: () => collectOrphanNexusEndpoints({ database, logger, outward, cellClient }),
     },
   ]
   const running = runRounds(rounds, logger, ending.signal)

@@ -3,6 +3,7 @@ import { enqueue } from '#libs/jobs'
 import type { Database } from '#libs/store'
 import { listCells } from '#libs/store/cells'
 import { listUnsettled } from '#libs/store/namespaces'
+import { listUnsettledNexusEndpoints } from '#libs/store/nexus-endpoints'
 import { listNodes } from '#libs/store/nodes'
 
 const system = systemActor('clock')
@@ -12,6 +13,13 @@ const batch = 500
 export async function wakeUnsettledNamespaces(database: Database): Promise<void> {
   for (const { id } of await listUnsettled(database.all, batch)) {
     await enqueue(database.all, 'reconcile-namespace', { namespaceId: id })
+  }
+}
+
+/** The same for Nexus endpoints. */
+export async function wakeUnsettledNexusEndpoints(database: Database): Promise<void> {
+  for (const endpointId of await listUnsettledNexusEndpoints(database.all, batch)) {
+    await enqueue(database.all, 'reconcile-nexus-endpoint', { endpointId })
   }
 }
 

@@ -29,6 +29,7 @@ export async function startWorker(deps: WorkerDeps): Promise<Runner> {
   const { database, reconcilers } = deps
   const taskList: TaskList = {
     'reconcile-namespace': task('reconcile-namespace', 'namespaceId'),
+    'reconcile-nexus-endpoint': task('reconcile-nexus-endpoint', 'endpointId'),
     'reconcile-cell': task('reconcile-cell', 'cellId'),
     'reconcile-node': task('reconcile-node', 'nodeId'),
   }

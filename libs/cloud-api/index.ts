@@ -11,3 +11,5 @@ export { toJson } from './to-json.ts'
 
 /** The contract's enums and messages as values (`cloud.resource.v1.ResourceState.RESOURCE_STATE_ACTIVE`). */
 export const cloud = proto.temporal.api.cloud
+/** What descriptions are, to be kept as the bytes that it makes of them. */
+export const payloadType = proto.temporal.api.common.v1.Payload

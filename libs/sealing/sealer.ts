@@ -19,6 +19,11 @@ export interface Sealer {
   seal(plaintext: string | Uint8Array, where: string): string
   /** @throws SealError when the text is no sealed value, another master key sealed it, or it was altered or moved. */
   open(sealed: string, where: string): Buffer
+  /**
+   * A secret that every process with the master key can work out, and that is kept nowhere: 64 hex digits.
+   * @param purpose what it is for; another purpose has another secret.
+   */
+  derive(purpose: string): string
 }
 
 /**
@@ -40,6 +45,7 @@ export function sealer(masterKey: Buffer): Sealer {
       const body = Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()])
       return `${version}.${keyId}.${body.toString('base64url')}`
     },
+    derive: (purpose: string) => createHmac('sha256', key).update(`aqueduct derived secret\0${purpose}`).digest('hex'),
     open(sealed: string, where: string): Buffer {
       const body = readBody(sealed, keyId, where)
       const decipher = createDecipheriv(algorithm, key, body.subarray(0, nonceBytes), { authTagLength: tagBytes })

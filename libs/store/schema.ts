@@ -7,6 +7,7 @@ import type { ConnectivityRulesTable } from './connectivity-rules/table.ts'
 import type { CustomRolesTable, PrincipalCustomRolesTable } from './custom-roles/table.ts'
 import type { InvitationsTable } from './invitations/table.ts'
 import type { NamespaceGrantsTable, NamespacesTable } from './namespaces/table.ts'
+import type { NexusEndpointsTable } from './nexus-endpoints/table.ts'
 import type { NodesTable } from './nodes/table.ts'
 import type { OperationsTable } from './operations/table.ts'
 import type { OperatorsTable } from './operators/table.ts'
@@ -31,6 +32,7 @@ export interface Schema {
   readonly invitations: InvitationsTable
   readonly namespace_grants: NamespaceGrantsTable
   readonly namespaces: NamespacesTable
+  readonly nexus_endpoints: NexusEndpointsTable
   readonly nodes: NodesTable
   readonly operations: OperationsTable
   readonly operators: OperatorsTable

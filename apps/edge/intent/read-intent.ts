@@ -1,7 +1,7 @@
 import { dataPlanePermission } from '#libs/authz'
 import { reachOf } from '#libs/domain/connectivity-rules'
-import type { EdgeIntent, EdgeNamespace } from '#libs/domain/edges'
-import { apiKeyAudience, apiKeyIssuer, probeIssuer, readJwks } from '#libs/keyring'
+import type { EdgeIntent, EdgeNamespace, EdgeNexus } from '#libs/domain/edges'
+import { apiKeyAudience, apiKeyIssuer, nexusSecret, probeIssuer, readJwks } from '#libs/keyring'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
 import { type EdgeNamespaceRow, type EdgeRows, readEdgeRows } from '#libs/store/edge'
@@ -37,6 +37,28 @@ export async function readIntent(deps: ReadIntentDeps, cellId: string): Promise<
       jwks: await readJwks(database.all, { purpose: 'api_key' }),
     },
     probe: { issuer: probeIssuer, jwks: await readJwks(database.all, { purpose: 'probe' }) },
+    nexus: nexusOf(rows, nexusSecret(deps.sealer, cellId)),
+  }
+}
+
+/** A tenant's endpoint sends its own tenant's calls to its own tenant's namespaces, whatever else a row may say. */
+function nexusOf(rows: EdgeRows, secret: string): EdgeNexus {
+  const tenants = new Set(rows.nexusTenants)
+  const tenantOf = new Map(rows.namespaces.map((row) => [row.id, row.tenant_id]))
+  const isTenants = (tenantId: string, id: string) => tenantOf.get(id) === tenantId
+  return {
+    secret,
+    endpoints: rows.nexusEndpoints
+      .filter((row) => isTenants(row.tenant_id, row.target_namespace_id))
+      .map((row) => ({
+        id: row.id,
+        name: row.name,
+        generation: row.generation,
+        targetNamespaceId: row.target_namespace_id,
+        targetTaskQueue: row.target_task_queue,
+        allowedNamespaceIds: row.allowed_namespace_ids.filter((id) => isTenants(row.tenant_id, id)),
+      })),
+    callers: rows.namespaces.filter((row) => tenants.has(row.tenant_id)).map((row) => row.id),
   }
 }
 

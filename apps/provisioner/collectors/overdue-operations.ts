@@ -3,6 +3,7 @@ import { coerceError } from '#libs/base'
 import { failedState } from '#libs/domain/namespaces'
 import type { Database } from '#libs/store'
 import { failNamespace, listOverdue, readNamespace } from '#libs/store/namespaces'
+import { failNexusEndpoint, readNexusEndpoint } from '#libs/store/nexus-endpoints'
 import type { Logger } from '#libs/telemetry'
 
 export interface CollectorDeps {
@@ -25,7 +26,10 @@ export async function failOverdueOperations({ database, logger }: CollectorDeps)
       await failOverdue({ database, logger }, operation)
       ended += 1
     } catch (thrown) {
-      logger.error({ namespace: operation.resource_id, err: coerceError(thrown) }, 'an overdue operation was not ended')
+      logger.error(
+        { [operation.resource_kind]: operation.resource_id, err: coerceError(thrown) },
+        'an overdue operation was not ended',
+      )
     }
   }
   return ended
@@ -33,14 +37,32 @@ export async function failOverdueOperations({ database, logger }: CollectorDeps)
 
 type Overdue = Awaited<ReturnType<typeof listOverdue>>[number]
 
-async function failOverdue({ database, logger }: CollectorDeps, operation: Overdue): Promise<void> {
+async function failOverdue(deps: CollectorDeps, operation: Overdue): Promise<void> {
+  if (operation.resource_kind === 'nexus_endpoint') await failOverdueNexusEndpoint(deps, operation)
+  else await failOverdueNamespace(deps, operation)
+}
+
+async function failOverdueNamespace({ database, logger }: CollectorDeps, operation: Overdue): Promise<void> {
   const target = { tenantId: operation.tenant_id, namespaceId: operation.resource_id }
   const proof = system.authorize('namespace', 'update', target)
   const row = await readNamespace(database.all, proof)
-  const waitedFor = operation.waiting_for === '' ? 'nobody has begun it' : operation.waiting_for
-  const reason = `not done in time: ${waitedFor}`
+  const reason = reasonOf(operation)
   await database.all
     .transaction()
     .execute((trx) => failNamespace(trx, proof, operation.generation, failedState(row.state), reason))
   logger.warn({ namespace: row.id, generation: operation.generation, reason }, 'operation overdue')
+}
+
+async function failOverdueNexusEndpoint({ database, logger }: CollectorDeps, operation: Overdue): Promise<void> {
+  const target = { tenantId: operation.tenant_id, endpointId: operation.resource_id }
+  const proof = system.authorize('nexus_endpoint', 'update', target)
+  const row = await readNexusEndpoint(database.all, proof)
+  const reason = reasonOf(operation)
+  const failure = { state: failedState(row.state), reason }
+  await database.all.transaction().execute((trx) => failNexusEndpoint(trx, proof, operation.generation, failure))
+  logger.warn({ endpoint: row.id, generation: operation.generation, reason }, 'operation overdue')
+}
+
+function reasonOf({ waiting_for: waitingFor }: Overdue): string {
+  return `not done in time: ${waitingFor === '' ? 'nobody has begun it' : waitingFor}`
 }

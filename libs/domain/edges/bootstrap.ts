@@ -1,3 +1,5 @@
+import { type NexusRouterOptions, nexusCluster, nexusListener, nexusUpstream, scopeHeader } from './nexus-router.ts'
+
 /** The edge's files, below the node's folder. The agent writes the last three, and Envoy watches those; `admin` is a socket. */
 export const edgeFiles = {
   admin: 'edge/admin.sock',
@@ -24,6 +26,8 @@ const maxDownstreamConnections = 20_000
 export interface EdgeBootstrapOptions {
   readonly nodeId: string
   readonly cellId: string
+  /** Absent where no Nexus operations are routed: such an Envoy has no listener for them. */
+  readonly nexus?: NexusRouterOptions
 }
 
 /**
@@ -62,12 +66,15 @@ export function envoyArgs(concurrency: number): readonly string[] {
   ]
 }
 
-function bootstrap({ nodeId, cellId }: EdgeBootstrapOptions): unknown {
+function bootstrap({ nodeId, cellId, nexus }: EdgeBootstrapOptions): unknown {
   return {
     node: { id: nodeId, cluster: cellId },
     admin: { address: { pipe: { path: edgeFiles.admin, mode: 0o600 } } },
     dynamic_resources: { lds_config: watchedFile(edgeFiles.listeners) },
-    static_resources: { clusters: [frontends()] },
+    static_resources: {
+      ...(nexus === undefined ? {} : { listeners: [nexusListener(nexus, scopedRoutes())] }),
+      clusters: [frontends(), ...(nexus === undefined ? [] : [nexusUpstream(nexus)])],
+    },
     // Principals and revoked keys are matched by regular expressions; the default limit of 100 instructions is four ids.
     layered_runtime: {
       layers: [{ name: 'static', static_layer: { 're2.max_program_size.error_level': 1_000_000 } }],
@@ -93,6 +100,7 @@ function bootstrap({ nodeId, cellId }: EdgeBootstrapOptions): unknown {
             'cluster_manager.',
             'listener_manager.',
             `cluster.${frontendCluster}.`,
+            `cluster.${nexusCluster}.`,
             'http.edge.downstream_',
             'http.edge.jwt_authn.',
             'http.edge.rbac.',
@@ -103,7 +111,18 @@ function bootstrap({ nodeId, cellId }: EdgeBootstrapOptions): unknown {
   }
 }
 
-function watchedFile(path: string): unknown {
+/** The same words in every chain, so that all chains share one subscription and one watched file. */
+export function scopedRoutes(): Readonly<Record<string, unknown>> {
+  return {
+    name: 'edge',
+    scope_key_builder: { fragments: [{ header_value_extractor: { name: scopeHeader, index: 0 } }] },
+    scoped_rds: {
+      scoped_rds_config_source: watchedFile(edgeFiles.routes),
+    },
+  }
+}
+
+function watchedFile(path: string): Readonly<Record<string, unknown>> {
   return { resource_api_version: 'V3', path_config_source: { path: `{dir}/${path}` } }
 }
 

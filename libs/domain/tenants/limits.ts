@@ -13,6 +13,8 @@ export const tenantLimits = {
   serviceAccounts: 1000,
   /** Each is read at every call of whoever holds it. */
   customRoles: 100,
+  /** Each is a name on the cell, and a route for each caller. */
+  nexusEndpoints: 100,
   /** Keys that were deleted or disabled before they expired, of users and service accounts that are still there. */
   revokedApiKeys: 1000,
 } as const

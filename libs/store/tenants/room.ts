@@ -31,6 +31,10 @@ const kinds: Readonly<Record<TenantLimit, Kind>> = {
     count: (tenantId) => sql`select count(*) from custom_roles where tenant_id = ${tenantId} and deleted_at is null`,
     words: 'custom roles: delete one first',
   },
+  nexusEndpoints: {
+    count: (tenantId) => sql`select count(*) from nexus_endpoints where tenant_id = ${tenantId} and state <> 'deleted'`,
+    words: 'Nexus endpoints: delete one first',
+  },
   revokedApiKeys: {
     count: (tenantId) => sql`
       select count(*) from api_keys k where k.tenant_id = ${tenantId}
@@ -49,6 +53,7 @@ export async function assertRoom(
   executor: Executor,
   proof:
     | Authorized<'account', 'create_namespace'>
+    | Authorized<'account', 'create_nexus_endpoint'>
     | Authorized<'account', 'create_service_account'>
     | Authorized<'account', 'create_user'>
     | Authorized<'account', 'create_user_group'>

@@ -73,6 +73,7 @@ beforeAll(async () => {
     key: nodeCertificate.keyPem,
     envoy,
     concurrency: 1,
+    nexusSecret: 'secret of the test',
   }
   const began = performance.now()
   await cell.driver.create(cell.manifest(1, { edge }))

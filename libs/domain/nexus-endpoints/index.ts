@@ -1,0 +1,11 @@
+export {
+  type DesiredNexusEndpoint,
+  type NexusEndpointStep,
+  type ObservedNexusEndpoint,
+  planNexusEndpoint,
+} from './plan.ts'
+export {
+  type NexusEndpointSpec,
+  validateNexusEndpointSpec,
+  validateNexusEndpointUpdate,
+} from './spec.ts'

@@ -1,0 +1,3 @@
+export * from './callers.ts'
+export * from './reconcile.ts'
+export * from './store.ts'
