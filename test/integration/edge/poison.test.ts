@@ -1,7 +1,7 @@
 import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest'
-import { type EdgeNamespace, edgeFiles } from '#libs/domain/edges'
+import { type EdgeNamespace, edgeFiles, type PrivateLink, proxyFieldOf } from '#libs/domain/edges'
 import { type CertificateAuthority, createCertificateAuthority } from '#libs/pki'
 import { translateEdge } from '../../../apps/edge/translate/translate.ts'
 import { readEdgeDocument } from '../../../apps/node/edge/edge-document.ts'
@@ -38,10 +38,10 @@ function changed(list: readonly EdgeNamespace[]): EdgeNamespace[] {
 }
 
 /** Gives the edge what no check of the product passes: these, some of them with a server certificate that is none. */
-async function take(list: readonly EdgeNamespace[], poisoned: readonly string[]): Promise<void> {
+async function take(list: readonly EdgeNamespace[], poisoned: readonly string[], listener = 0): Promise<void> {
   const document = JSON.parse(translateEdge(edge.intent(list)).text)
   const found = new Set<string>()
-  for (const chain of document.listeners.resources[0].filter_chains) {
+  for (const chain of document.listeners.resources[listener].filter_chains) {
     if (!poisoned.includes(chain.name)) continue
     const text = JSON.stringify(chain.transport_socket)
     chain.transport_socket = JSON.parse(text.replace('-----BEGIN CERTIFICATE-----', '-----BEGIN GARBAGE-----'))
@@ -64,9 +64,9 @@ function logged(): readonly unknown[] {
   return errors.mock.calls.map(([fields]) => fields)
 }
 
-function onDisk(): readonly string[] {
+function onDisk(listener = 0): readonly string[] {
   const file = JSON.parse(readFileSync(join(edge.dir, edgeFiles.listeners), 'utf8'))
-  return file.resources[0].filter_chains.map((chain: { name: string }) => chain.name)
+  return file.resources[listener].filter_chains.map((chain: { name: string }) => chain.name)
 }
 
 describe('a chain that Envoy refuses', { timeout: 60_000 }, () => {
@@ -116,6 +116,29 @@ describe('a chain that Envoy refuses', { timeout: 60_000 }, () => {
     for (const namespace of list.filter(({ id }) => bad.includes(id))) await refused(namespace)
     expect(logged()).toEqual(bad.map((namespaceId) => expect.objectContaining({ namespaceId })))
     expect(onDisk()).toHaveLength(9)
+  })
+
+  test('on one listener takes the namespace off both, and no other off either', async () => {
+    const link: PrivateLink = { provider: 'aws', connectionId: 'vpce-1' }
+    const all = namespaces(4).map((namespace) => ({ ...namespace, reach: { isPublic: true, privateLinks: [link] } }))
+    await edge.apply(all)
+    const list = changed(all)
+    await take(list, ['n2.t'], 1)
+    const good = list.filter(({ id }) => id !== 'n2.t')
+    await served(good)
+    const privately = edge.privately(proxyFieldOf(link))
+    for (const namespace of good) {
+      expect(await edge.call(namespace, { identity: worker, ...privately })).toMatchObject({ grpcStatus: 0 })
+    }
+    for (const namespace of list.filter(({ id }) => id === 'n2.t')) {
+      await refused(namespace)
+      await expect(edge.call(namespace, { identity: worker, ...privately })).rejects.toThrow()
+    }
+    const names = ['closed', 'n0.t', 'n1.t', 'n3.t']
+    expect([onDisk(0), onDisk(1)]).toEqual([names, names])
+    expect(logged()).toEqual([expect.objectContaining({ namespaceId: 'n2.t' })])
+    await take(changed(list), [])
+    await until('it is served again', () => onDisk(0).length === 5 && onDisk(1).length === 5)
   })
 
   test('is found after Envoy’s start when it did not run before', async () => {
