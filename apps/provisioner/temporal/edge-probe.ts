@@ -180,6 +180,7 @@ function request(
 /** gRPC status and HTTP status of a refusal → why. */
 const grpcReasons: Readonly<Record<number, EdgeRefusal>> = {
   7: 'denied',
+  8: 'exhausted',
   16: 'unauthenticated',
   14: 'unavailable',
   4: 'unavailable',

@@ -156,8 +156,10 @@ async function isServing(target: EdgeProbeTarget, namespaceId: string, generatio
     return { kind: 'no', detail: `it serves generation ${version.generation} of ${generation}` }
   }
   const call = await probeEdgeCall(target, namespaceId)
-  // The edge of a suspended tenant refuses everybody, and that is what it is to do.
-  if (call.kind === 'refused' && call.reason !== 'denied') return { kind: 'no', detail: call.detail }
+  // The edge of a suspended tenant refuses everybody, and that is what it is to do. A namespace that is at its limit was
+  // asked for all the same, and is most in need of the update that raises it.
+  if (call.kind === 'refused' && call.reason !== 'denied' && call.reason !== 'exhausted')
+    return { kind: 'no', detail: call.detail }
   return { kind: 'yes', generation: version.generation }
 }
 
