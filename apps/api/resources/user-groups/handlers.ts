@@ -1,8 +1,8 @@
 import { authorize } from '#libs/authz'
-import { type Clock, invalid, invalidField } from '#libs/base'
+import { invalid, invalidField } from '#libs/base'
 import { type UserGroupSpec, validateUserGroupSpec, validateUserGroupUpdate } from '#libs/domain/user-groups'
 import { validateGrant } from '#libs/domain/users'
-import { type Database, staleVersion } from '#libs/store'
+import { staleVersion } from '#libs/store'
 import { accessOf, noAccess, replaceAccess, setGrant } from '#libs/store/access'
 import { getNamespace } from '#libs/store/namespaces'
 import { assertRoom } from '#libs/store/tenants'
@@ -17,14 +17,14 @@ import {
   updateUserGroup,
 } from '#libs/store/user-groups'
 import { memberOf } from '../../auth/member.ts'
-import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
+import { pageOf } from '../../paging/page-tokens.ts'
 import { authorizeAccess, authorizeGrant } from '../identity/authorize-access.ts'
 import { authorizeRole } from '../identity/authorize-role.ts'
 import { grantedIn } from '../identity/granted.ts'
 import { grantFromWire } from '../identity/wire.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
 import { operationToWire } from '../operations/wire.ts'
-import { userGroupMemberHandlers } from './members.ts'
+import { type UserGroupDeps, userGroupMemberHandlers } from './members.ts'
 import {
   type UserGroupHandlers,
   type UserGroupMemberHandlers,
@@ -32,12 +32,6 @@ import {
   userGroupSpecOf,
   userGroupToWire,
 } from './wire.ts'
-
-export interface UserGroupDeps {
-  readonly database: Database
-  readonly clock: Clock
-  readonly pageTokens: PageTokens
-}
 
 export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & UserGroupMemberHandlers {
   const { database, pageTokens } = deps

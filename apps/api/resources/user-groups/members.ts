@@ -1,5 +1,6 @@
 import { authorize } from '#libs/authz'
-import { invalidField } from '#libs/base'
+import { type Clock, invalidField } from '#libs/base'
+import type { Database } from '#libs/store'
 import { accessOf, noAccess } from '#libs/store/access'
 import {
   addGroupMember,
@@ -9,12 +10,17 @@ import {
   type UserGroupRow,
 } from '#libs/store/user-groups'
 import { memberOf } from '../../auth/member.ts'
-import { pageOf } from '../../paging/page-tokens.ts'
+import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
 import { authorizeAccess } from '../identity/authorize-access.ts'
 import { mutate } from '../operations/mutation.ts'
 import { operationToWire } from '../operations/wire.ts'
-import type { UserGroupDeps } from './handlers.ts'
 import { memberToWire, type UserGroupMemberHandlers, userGroupSpecOf } from './wire.ts'
+
+export interface UserGroupDeps {
+  readonly database: Database
+  readonly clock: Clock
+  readonly pageTokens: PageTokens
+}
 
 /** Who is in a group. Members are no part of its spec: these methods take no resource version, and change none. */
 export function userGroupMemberHandlers(deps: UserGroupDeps): UserGroupMemberHandlers {
