@@ -16,7 +16,15 @@ export interface Credentials {
 }
 
 /** The codes of gRPC that an edge answers with. */
-export const code = { ok: 0, invalid: 3, notFound: 5, denied: 7, unimplemented: 12, unauthenticated: 16 } as const
+export const code = {
+  ok: 0,
+  invalid: 3,
+  notFound: 5,
+  denied: 7,
+  exhausted: 8,
+  unimplemented: 12,
+  unauthenticated: 16,
+} as const
 
 export async function edgeConnection(namespace: Namespace, credentials: Credentials): Promise<RawGrpc> {
   const { ca } = await productUnderTest()

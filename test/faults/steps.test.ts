@@ -1,6 +1,8 @@
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { listUnsettled } from '#libs/store/namespaces'
+import { createLogger } from '#libs/telemetry'
+import { failOverdueOperations } from '../../apps/provisioner/collectors/overdue-operations.ts'
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts'
 import { SmallWorld } from './small-world.ts'
 
@@ -50,9 +52,11 @@ async function changeAll(name: string, generation: number): Promise<void> {
     capacity: { mode: 'provisioned', units: 2 },
     fairness: { taskQueueFairness: true },
   }
+  const request = { capacity: spec.capacity, operationId: `${name}-${generation}`, startedAt: '2026-01-02T03:04:05Z' }
   await admin.query(
-    "update namespaces set spec = spec || $2::jsonb, state = 'updating', generation = generation + 1 where name = $1",
-    [name, spec],
+    `update namespaces set spec = spec || $2::jsonb, state = 'updating', generation = generation + 1,
+       capacity_status = jsonb_build_object('request', $3::jsonb) where name = $1`,
+    [name, spec, request],
   )
   await operation(name, generation)
 }
@@ -282,6 +286,34 @@ test('limits of many namespaces that change at once are one manifest, and each i
     { name: 'one', acting: 'true' },
     { name: 'two', acting: 'true' },
   ])
+})
+
+test('a capacity is what acts once its request is completed, and stays what it was when the request fails', async () => {
+  const status = async () => (await admin.query('select capacity_status as status from namespaces')).rows[0].status
+  await ask('payments')
+  await world.settle()
+  expect(await status()).toBeNull()
+  await changeAll('payments', 2)
+  await world.settle()
+  const provisioned = { mode: 'provisioned', units: 2 }
+  expect(await status()).toEqual({
+    current: provisioned,
+    request: {
+      capacity: provisioned,
+      operationId: 'payments-2',
+      startedAt: '2026-01-02T03:04:05Z',
+      endedAt: expect.any(String),
+      outcome: 'completed',
+    },
+  })
+  await admin.query(
+    `update namespaces set state = 'updating', generation = generation + 1, capacity_status = capacity_status ||
+       '{"request": {"capacity": {"mode": "on_demand"}, "operationId": "payments-3", "startedAt": "2026-01-02T03:04:05Z"}}'`,
+  )
+  await operation('payments', 3)
+  await admin.query("update operations set deadline_at = now() - interval '1 second' where id = 'payments-3'")
+  await failOverdueOperations({ database: world.database, logger: createLogger('test', 'silent') })
+  expect(await status()).toMatchObject({ current: provisioned, request: { outcome: 'failed' } })
 })
 
 test('a limit acts only after the servers had the time to read it', async () => {
