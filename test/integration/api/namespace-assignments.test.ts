@@ -1,6 +1,9 @@
 import { status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { systemActor } from '#libs/authz'
 import type { RpcName } from '#libs/cloud-api'
+import { Database } from '#libs/store'
+import { settleNamespace } from '#libs/store/namespaces'
 import { type ApiUnderTest, type Principal, startApi } from './api-under-test.ts'
 
 let api: ApiUnderTest
@@ -178,4 +181,32 @@ test('an account of one namespace changes its permission there, and has none els
   const [first, second] = [await post(url, repeated), await post(url, repeated)]
   expect(first.status).toBe(200)
   expect(second.body).toEqual(first.body)
+})
+
+test('grants of users, accounts and groups end with the namespace, and so do the accounts that were for it alone', async () => {
+  const provisioner = new Database({
+    url: api.roleUrl('aqueduct_provisioner'),
+    poolSize: 1,
+    applicationName: 'provisioner',
+  })
+  const proof = systemActor('test').authorize('namespace', 'update', { tenantId: 'aaaaa', namespaceId: namespace })
+  const left = async () => {
+    const { rows } = await api.admin.query(
+      `select left(principal_id, 3) as kind from namespace_grants where namespace_id = $1
+       union select 'scoped' from service_accounts where scoped_namespace_id = $1 and deleted_at is null order by 1`,
+      [namespace],
+    )
+    return rows.map(({ kind }) => kind)
+  }
+  try {
+    expect(await left()).toEqual(['grp', 'sa-', 'scoped', 'usr'])
+    await api.admin.query("update namespaces set lease_owner = 'test' where id = $1", [namespace])
+    const { rows } = await api.admin.query('select generation from namespaces where id = $1', [namespace])
+    const fence = { holder: 'test', generation: rows[0].generation }
+    await provisioner.all.transaction().execute((trx) => settleNamespace(trx, proof, fence, 'deleted'))
+    expect(await left()).toEqual([])
+    expect((await get(`/cloud/namespaces/${namespace}/user-assignments`)).status).toBe(404)
+  } finally {
+    await provisioner.close()
+  }
 })

@@ -27,6 +27,23 @@ const attempts: readonly (readonly [what: string, fill: string, limit: number, a
     }),
   ],
   [
+    'users',
+    `insert into users (id, tenant_id, email, account_role)
+     select 'usr-' || i, 'aaaaa', 'n' || i || '@example.test', 'read' from generate_series(1, $1::int) i`,
+    tenantLimits.users,
+    () => ({
+      url: '/cloud/users',
+      spec: { email: 'more@example.test', access: { accountAccess: { role: 'ROLE_READ' } } },
+    }),
+  ],
+  [
+    'user-groups',
+    `insert into user_groups (id, tenant_id, kind, display_name)
+     select 'grp-' || i, 'aaaaa', 'cloud', 'n' || i from generate_series(1, $1::int) i`,
+    tenantLimits.userGroups,
+    () => ({ url: '/cloud/user-groups', spec: { displayName: 'more', cloudGroup: {} } }),
+  ],
+  [
     'service-accounts',
     `insert into service_accounts (id, tenant_id, name, account_role)
      select 'sa-' || i, 'aaaaa', 'n' || i, 'read' from generate_series(1, $1::int) i`,
