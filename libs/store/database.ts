@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, type Transaction } from 'kysely'
 import { Pool, type PoolClient, types } from 'pg'
 import type { Schema } from './schema.ts'
+import { TenantShare } from './tenant-share.ts'
 
 export type Executor = Kysely<Schema> | Transaction<Schema>
 export type Trx = Transaction<Schema>
@@ -34,6 +35,7 @@ types.setTypeParser(types.builtins.INT8, (value) => Number(value))
 export class Database {
   readonly #pool: Pool
   readonly #everyTenant: Kysely<Schema>
+  readonly #shares: TenantShare
   readonly #byClient = new WeakMap<PoolClient, { readonly kysely: Kysely<Schema>; tenantId: string }>()
 
   constructor(options: DatabaseOptions) {
@@ -46,6 +48,8 @@ export class Database {
       keepAlive: true,
       idle_in_transaction_session_timeout: idleInTransactionMs,
     })
+    // A burst of one tenant, or one that waits for a lock of its own, leaves connections to the others.
+    this.#shares = new TenantShare(Math.max(1, Math.ceil(options.poolSize / 2)))
     this.#pool.on('error', (error) => options.onIdleError?.(error))
     // While a client is out of the pool its errors are its own; whoever uses it sees them in the statement's answer.
     this.#pool.on('connect', (client) => client.on('error', () => undefined))
@@ -61,8 +65,15 @@ export class Database {
     return this.#everyTenant
   }
 
-  /** Runs `work` on a connection that sees the rows of one tenant. */
+  /**
+   * Runs `work` on a connection that sees the rows of one tenant, which has half of the connections at most. Never call
+   * it within itself: at its share, a tenant would wait for itself.
+   */
   async ofTenant<Result>(tenantId: string, work: (executor: Kysely<Schema>) => Promise<Result>): Promise<Result> {
+    return this.#shares.run(tenantId, () => this.#onClientOf(tenantId, work))
+  }
+
+  async #onClientOf<Result>(tenantId: string, work: (executor: Kysely<Schema>) => Promise<Result>): Promise<Result> {
     const client = await this.#pool.connect()
     try {
       const bound = this.#bind(client)

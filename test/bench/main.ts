@@ -1,10 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { coerceError } from '#libs/base'
 import { removeData } from '../harness/product.ts'
+import { benchAudit } from './benches/audit.ts'
 import { benchBurst } from './benches/burst.ts'
 import { benchCreate } from './benches/create.ts'
 import { benchEdge } from './benches/edge.ts'
 import { benchGet } from './benches/get.ts'
+import { benchIsolation } from './benches/isolation.ts'
 import { benchLists } from './benches/lists.ts'
 import { benchStart } from './benches/start.ts'
 import { LoadProcess } from './load/load-process.ts'
@@ -19,7 +21,9 @@ import { renderTable } from './table.ts'
 const benches: Readonly<Record<BenchName, (scene: Scene) => Promise<readonly Measurement[]>>> = {
   edge: benchEdge,
   get: benchGet,
+  isolation: benchIsolation,
   lists: benchLists,
+  audit: benchAudit,
   create: benchCreate,
   burst: benchBurst,
   start: benchStart,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { SubjectLease } from './subject-lease.ts'
 
 /** Milliseconds that a refusal is held back. */
-const holdMs = 500
+const holdMs = 1000
 /** Refusals that are held at once in this process: each holds a call's place and a timer, and little else. */
 const maxHeld = 2000
 

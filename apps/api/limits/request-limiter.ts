@@ -58,7 +58,8 @@ export class RequestLimiter {
   readonly #held = new HeldRefusals()
   readonly #refusals: Counter<'limit'>
   readonly #local: Counter
-  #localUntil = 0
+  /** By tenant, since one whose calls all wait for a lock waits for its own connections. */
+  readonly #localUntil = new Map<string, number>()
 
   constructor({ database, registry }: RequestLimiterDeps) {
     this.#reads = new TenantReads(database, async (executor, tenantId, wishes) => {
@@ -124,7 +125,7 @@ export class RequestLimiter {
   }
 
   async #ask(tenantId: string, wishes: readonly Wish[]): Promise<void> {
-    if (performance.now() >= this.#localUntil) {
+    if (performance.now() >= (this.#localUntil.get(tenantId) ?? 0)) {
       const over = new AbortController()
       const late = delay(patienceMs, 'late', { signal: over.signal }).catch(() => 'late')
       const answered = Promise.all(wishes.map((wish) => this.#reads.read(tenantId, wish))).then(
@@ -133,8 +134,11 @@ export class RequestLimiter {
       )
       const outcome = await Promise.race([answered, late])
       over.abort()
-      if (outcome === 'answered') return
-      this.#localUntil = performance.now() + localMs
+      if (outcome === 'answered') {
+        this.#localUntil.delete(tenantId)
+        return
+      }
+      this.#localUntil.set(tenantId, performance.now() + localMs)
     }
     const now = performance.now()
     for (const { lease } of wishes) if (lease.isDry(now)) lease.fillLocally(now)

@@ -2,6 +2,7 @@
 import { coerceError } from '#libs/base'
 import { runGrpcLoad } from './grpc-load.ts'
 import type { LoadJob, LoadResult, TurnsResult } from './job.ts'
+import { runPacedLoad } from './paced-load.ts'
 import { runRestLoad } from './rest-load.ts'
 import { runTurns } from './turns-load.ts'
 
@@ -17,6 +18,7 @@ process.on('disconnect', () => process.exit(0))
 
 async function run(job: LoadJob): Promise<LoadResult | TurnsResult> {
   if (job.kind === 'turns') return await runTurns(job)
+  if (job.kind === 'paced') return await runPacedLoad(job)
   return job.kind === 'grpc' ? await runGrpcLoad(job) : await runRestLoad(job)
 }
 

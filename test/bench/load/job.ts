@@ -57,7 +57,18 @@ export interface RestJob {
   readonly measureMs: number
 }
 
-export type LoadJob = GrpcJob | RestJob | TurnsJob
+/** So many calls a second, evenly, on one connection. */
+export interface PacedJob {
+  readonly kind: 'paced'
+  readonly endpoint: GrpcEndpoint
+  readonly path: string
+  readonly message: Uint8Array
+  readonly callsPerSecond: number
+  readonly warmupMs: number
+  readonly measureMs: number
+}
+
+export type LoadJob = GrpcJob | RestJob | PacedJob | TurnsJob
 
 export interface LoadResult {
   readonly calls: number

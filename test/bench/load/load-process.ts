@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { GeneratorAnswer } from './generator.ts'
-import type { GrpcJob, LoadJob, LoadResult, RestJob, TurnsJob, TurnsResult } from './job.ts'
+import type { GrpcJob, LoadJob, LoadResult, PacedJob, RestJob, TurnsJob, TurnsResult } from './job.ts'
 
 /** Makes load in a process of its own, so that client and server take no turns on one event loop. */
 export class LoadProcess {
@@ -13,7 +13,7 @@ export class LoadProcess {
   }
 
   /** @throws Error when calls failed: a rate of refusals says nothing. */
-  async run(job: GrpcJob | RestJob): Promise<LoadResult> {
+  async run(job: GrpcJob | RestJob | PacedJob): Promise<LoadResult> {
     const result = (await this.#ask(job)) as LoadResult
     if (result.calls === 0 || result.failures > 0) {
       throw new Error(`${result.failures} calls failed, ${result.calls} did not: ${result.failure ?? 'no call ended'}`)

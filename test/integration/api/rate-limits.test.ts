@@ -191,3 +191,21 @@ describe('strangers', () => {
     await until('the address may guess again', async () => (await whoAmI('x')).status === 401)
   })
 })
+
+test('a tenant whose calls wait for each other leaves connections to the others', async () => {
+  const [slow, other] = [await newTenant({ userRequestsPerSecond: 1000, requestsPerSecond: 1000 }), await newTenant()]
+  await api.admin.query('begin')
+  await api.admin.query('lock table service_accounts in share mode')
+  // Inserting waits for the lock, and each call holds a connection while it does.
+  const spec = { name: 'ci', access: { accountAccess: { role: 'ROLE_READ' } } }
+  const stuck = times(30, () => () => api.rest(slow.token, 'POST', '/cloud/service-accounts', { spec })).map((call) =>
+    call(),
+  )
+  try {
+    expect((await whoAmI(other.token)).status).toBe(200)
+  } finally {
+    await api.admin.query('rollback')
+  }
+  const statuses = (await Promise.all(stuck)).map((answer) => answer.status)
+  expect(statuses.filter((status) => status === 200)).toHaveLength(1)
+})
