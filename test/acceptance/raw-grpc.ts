@@ -1,10 +1,13 @@
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2'
+import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { Identity } from './http.ts'
 
 export interface RawTarget {
   readonly host: string
   readonly port: number
+  /** Sent ahead of the TLS handshake, as load balancers do. */
+  readonly before?: Uint8Array
   /** Undefined: without TLS. */
   readonly tls?: {
     readonly ca: string
@@ -47,15 +50,14 @@ export class RawGrpc {
   readonly #failure = Promise.withResolvers<never>()
   #closed = false
 
-  constructor({ host, port, tls }: RawTarget, patience = patienceMs) {
+  constructor({ host, port, before, tls }: RawTarget, patience = patienceMs) {
     this.#session =
       tls === undefined
         ? connect(`http://${host}:${port}`)
         : connect(`https://${host}:${port}`, {
             createConnection: () =>
               connectTls({
-                host,
-                port,
+                socket: this.#open(host, port, before),
                 ca: tls.ca,
                 servername: tls.serverName,
                 ALPNProtocols: ['h2'],
@@ -71,6 +73,13 @@ export class RawGrpc {
       this.#failure.reject(new Error('the connection was closed'))
     })
     this.#session.setTimeout(patience, () => this.#session.destroy(new NothingHappens()))
+  }
+
+  #open(host: string, port: number, before: Uint8Array | undefined): Socket {
+    const socket = connectTcp({ host, port })
+    socket.on('error', (error) => this.#failure.reject(error))
+    if (before !== undefined) socket.write(before)
+    return socket
   }
 
   get closed(): boolean {
