@@ -194,6 +194,9 @@ describe('strangers', () => {
 
 test('a tenant whose calls wait for each other leaves connections to the others', async () => {
   const [slow, other] = [await newTenant({ userRequestsPerSecond: 1000, requestsPerSecond: 1000 }), await newTenant()]
+  for (const { token } of [slow, other]) {
+    await until('the address may come with a new token', async () => (await whoAmI(token)).status === 200)
+  }
   await api.admin.query('begin')
   await api.admin.query('lock table service_accounts in share mode')
   // Inserting waits for the lock, and each call holds a connection while it does.
