@@ -131,6 +131,11 @@ export class SmallWorld {
     return this.#run(() => reconcileNamespace(this.#deps, namespaceId))
   }
 
+  /** One pass over one cell, whatever its state. */
+  async passCell(cellId: string): Promise<Next | 'lost'> {
+    return this.#run(() => reconcileCell(this.#deps, cellId))
+  }
+
   /** One pass over one node, whatever its state. */
   async passNode(nodeId: string): Promise<Next | 'lost'> {
     return this.#run(() => reconcileNode(this.#deps, nodeId))

@@ -339,6 +339,30 @@ test('a namespace that fails is left alone by the clock for as long as its pass 
   expect(await awake()).toEqual(['payments.abcde'])
 })
 
+test('a cell of an older version gets its columns first, and then its nodes hear of them', async () => {
+  await ask('payments')
+  await world.settle()
+  const [node] = await world.driver.list()
+  const nodeId = node?.nodeId ?? ''
+  const { cellId = '' } = node ?? {}
+  const manifests = async () => world.driver.manifest(nodeId)?.generation
+  await admin.query('update cells set databases_observed = databases_observed || \'{"schemaVersion": "1.32.2"}\'')
+  await admin.query("update nodes set manifest_settings = 'of before'")
+  for (let pass = 0; pass < 3; pass += 1) await world.passNode(nodeId)
+  expect(await manifests()).toBe(1)
+  world.steps.length = 0
+  world.loss = { step: 'create-databases', when: 'after' }
+  expect(await world.passCell(cellId)).toBe('lost')
+  for (let pass = 0; pass < 3; pass += 1) await world.passNode(nodeId)
+  expect(await manifests()).toBe(1)
+  for (let pass = 0; pass < 3; pass += 1) await world.passCell(cellId)
+  expect(world.steps.filter((step) => step === 'create-databases')).toHaveLength(2)
+  for (let pass = 0; pass < 3; pass += 1) await world.passNode(nodeId)
+  expect(await manifests()).toBe(2)
+  const { rows } = await admin.query('select state from cells')
+  expect(rows).toEqual([{ state: 'ready' }])
+})
+
 test('a cell that goes takes its nodes and databases along', async () => {
   await ask('payments')
   await world.settle()

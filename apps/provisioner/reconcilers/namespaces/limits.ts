@@ -20,20 +20,22 @@ const nodesLagMs = 2_000
 
 /** The nodes are woken once for all namespaces that ask before they come to it. */
 export async function askLimits(deps: StepDeps, target: StepTarget, limits: CellLimits): Promise<Next> {
-  const { row, cell, proof, fence } = target
+  const { cell, proof, fence } = target
+  // Before the transaction: whoever holds the cell's row must not wait for a connection that those hold who wait for the row.
+  const nodes = await nodesOf(deps, cell.id)
   await deps.database.all.transaction().execute(async (trx) => {
     await askForLimits(trx, proof, fence, cell.id, limits)
-    for (const node of await nodesOf(deps, row.cell_id ?? '')) await enqueue(trx, 'reconcile-node', { nodeId: node.id })
+    for (const node of nodes) await enqueue(trx, 'reconcile-node', { nodeId: node.id })
   })
   return settled
 }
 
 export async function awaitLimits(deps: StepDeps, target: StepTarget, limits: CellLimits): Promise<Next> {
-  const { row, proof, fence } = target
+  const { row, cell, proof, fence } = target
   const version = row.limits_observed?.version ?? 0
   const record = (fields: Parameters<typeof recordNamespace>[3]) =>
     recordNamespace(deps.database.all, proof, fence, fields)
-  const waits = (await nodesOf(deps, row.cell_id ?? ''))
+  const waits = (await nodesOf(deps, cell.id))
     // One that was never made, or that is gone, begins with what is asked for then.
     .filter((node) => node.observed !== null)
     .map((node) => ({ node, ms: msUntilRead(node, version, deps.clock.now()) }))

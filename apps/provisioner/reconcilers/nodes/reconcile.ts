@@ -58,7 +58,8 @@ async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, r
   // The databases come first, and go last: a node without them would only fail.
   if (!deleted && !hasDatabases(cell)) return settled
   const settings = manifestSettings(deps)
-  if (!deleted && row.manifest_settings !== null && row.manifest_settings !== settings) {
+  // A server is not told of columns before they are there; what a node needs otherwise, it gets meanwhile.
+  if (!deleted && isCurrent(cell) && row.manifest_settings !== null && row.manifest_settings !== settings) {
     await bumpNodeGeneration(deps.database.all, proof)
     await recordNode(deps.database.all, proof, holder, { manifestSettings: settings })
     return again(0)
@@ -110,11 +111,12 @@ async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, r
   }
 }
 
-/** With all the columns that the server's configuration speaks of. */
 function hasDatabases({ databases_observed: seen }: CellRow): boolean {
-  return (
-    seen !== null && 'kind' in seen && seen.kind === 'present' && Reflect.get(seen, 'schemaVersion') === databaseSchema
-  )
+  return seen !== null && 'kind' in seen && seen.kind === 'present'
+}
+
+function isCurrent({ databases_observed: seen }: CellRow): boolean {
+  return seen !== null && 'schemaVersion' in seen && seen.schemaVersion === databaseSchema
 }
 
 async function look(deps: NodeReconcilerDeps, driver: NodeDriver, nodeId: string): Promise<ObservedNode> {
