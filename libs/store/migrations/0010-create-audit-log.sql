@@ -101,89 +101,105 @@ language sql as $$
 $$;
 revoke all on function audit_microseconds from public;
 
+-- The hash of an entry over the one before, along a chain: a window aggregate.
+create function audit_link(state bytea, previous bytea, fields text) returns bytea immutable
+language sql as $$
+  select sha256(coalesce(state, previous) || convert_to(fields, 'UTF8'))
+$$;
+create aggregate audit_chain_hash(bytea, text) (sfunc = audit_link, stype = bytea);
+revoke all on function audit_link from public;
+revoke all on function audit_chain_hash from public;
+
 -- Appends entries in their order, each to the chain of its tenantId, or to the fleet's when no tenant has that id.
 -- Returns the places (from 1) of those that were not appended since somebody else held their chain: never while waiting
 -- is true. Whoever appends to several chains at once must not wait, or tenants would wait for each other.
+-- One statement for all entries: a statement for each took four times as long.
 create function append_audit_entries(entries jsonb, waiting boolean) returns bigint[]
 language plpgsql security definer set search_path = pg_catalog, pg_temp set "aqueduct.audit_writer" = 'append' as $$
 declare
-  wanted record;
-  entry record;
-  head record;
-  digest bytea;
+  -- By place: once, so that all that follows means the same chains.
+  chain_of text[];
+  heads public.audit_chains[];
   moment timestamptz;
-  name text;
-  left_out bigint[] := '{}';
+  left_out bigint[];
 begin
   if jsonb_array_length(entries) > 1000 then
     raise exception 'at most 1000 entries at once';
   end if;
-  for wanted in
-    select coalesce(c.chain, '_fleet') as chain, c.tenant_id, jsonb_agg(e.value order by e.ordinality) as list,
-      array_agg(e.ordinality) as places
-    from jsonb_array_elements(entries) with ordinality as e left join public.audit_chains c on c.tenant_id = e.value ->> 'tenantId'
-    group by c.chain, c.tenant_id order by 1
-  loop
-    if waiting then
-      select seq, hash, emit_time into strict head from public.audit_chains where chain = wanted.chain for no key update;
-    else
-      select seq, hash, emit_time into head from public.audit_chains where chain = wanted.chain for no key update skip locked;
-      if not found then
-        left_out := left_out || wanted.places;
-        continue;
-      end if;
-    end if;
-    for entry in
-      select left(coalesce(x.interface, ''), 64) as interface, left(coalesce(x.operation, ''), 256) as operation,
-        left(coalesce(x."principalType", ''), 64) as principal_type, left(coalesce(x."principalId", ''), 256) as principal_id,
-        left(coalesce(x."principalName", ''), 320) as principal_name,
-        left(coalesce(x."credentialKind", ''), 64) as credential_kind, left(coalesce(x."credentialId", ''), 256) as credential_id,
-        left(coalesce(x."sourceAddress", ''), 64) as source_address,
-        case when octet_length(x.target::text) <= 4096 then x.target else '{}' end as target,
-        left(coalesce(x.outcome, ''), 64) as outcome, left(coalesce(x.reason, ''), 1024) as reason,
-        left(coalesce(x."requestId", ''), 128) as request_id, left(coalesce(x."asyncOperationId", ''), 256) as async_operation_id,
-        greatest(coalesce(x.repeats, 1), 1) as repeats,
-        case when octet_length(x.details::text) <= 4096 then x.details else '{}' end as details,
-        coalesce(x."occurredAt", clock_timestamp()) as occurred_at
-      from jsonb_to_recordset(wanted.list) as x(interface text, operation text, "principalType" text, "principalId" text,
-        "principalName" text, "credentialKind" text, "credentialId" text, "sourceAddress" text, target jsonb, outcome text,
-        reason text, "requestId" text, "asyncOperationId" text, repeats integer, details jsonb, "occurredAt" timestamptz)
-    loop
-      -- The edge tells of what it refused, and of nothing else.
-      if session_user = 'aqueduct_edge' and (entry.interface <> 'edge' or entry.outcome = 'OK') then
-        raise exception 'the edge may tell of refusals alone' using errcode = 'insufficient_privilege';
-      end if;
-      name := entry.principal_name;
+  -- The edge tells of what it refused, and of nothing else.
+  if session_user = 'aqueduct_edge' and exists (select from jsonb_array_elements(entries) as e
+      where e ->> 'interface' is distinct from 'edge' or coalesce(e ->> 'outcome', 'OK') = 'OK') then
+    raise exception 'the edge may tell of refusals alone' using errcode = 'insufficient_privilege';
+  end if;
+
+  select array_agg(coalesce(c.chain, '_fleet') order by e.ordinality) into chain_of
+  from jsonb_array_elements(entries) with ordinality as e left join public.audit_chains c on c.tenant_id = e.value ->> 'tenantId';
+  -- In one order, so that no two who wait can wait for each other. The rows come as they are once they are ours.
+  if waiting then
+    select array_agg(h) into heads
+    from (select c.* from public.audit_chains c where c.chain = any (chain_of) order by c.chain for no key update) as h;
+  else
+    select array_agg(h) into heads
+    from (select c.* from public.audit_chains c where c.chain = any (chain_of) order by c.chain for no key update skip locked) as h;
+  end if;
+  if waiting and coalesce(cardinality(heads), 0) < (select count(distinct chain) from unnest(chain_of) as chain) then
+    raise exception 'a chain of the audit log has no head';
+  end if;
+  moment := clock_timestamp();
+
+  with given as (
+    select chain_of[e.ordinality] as chain, e.ordinality as place, e.value ->> 'principalName' as given_name,
+      left(coalesce(e.value ->> 'interface', ''), 64) as interface, left(coalesce(e.value ->> 'operation', ''), 256) as operation,
+      left(coalesce(e.value ->> 'principalType', ''), 64) as principal_type,
+      left(coalesce(e.value ->> 'principalId', ''), 256) as principal_id,
+      left(coalesce(e.value ->> 'credentialKind', ''), 64) as credential_kind,
+      left(coalesce(e.value ->> 'credentialId', ''), 256) as credential_id,
+      left(coalesce(e.value ->> 'sourceAddress', ''), 64) as source_address,
+      case when octet_length((e.value -> 'target')::text) <= 4096 then e.value -> 'target' else '{}' end as target,
+      left(coalesce(e.value ->> 'outcome', ''), 64) as outcome, left(coalesce(e.value ->> 'reason', ''), 1024) as reason,
+      left(coalesce(e.value ->> 'requestId', ''), 128) as request_id,
+      left(coalesce(e.value ->> 'asyncOperationId', ''), 256) as async_operation_id,
+      greatest(coalesce((e.value ->> 'repeats')::integer, 1), 1) as repeats,
+      case when octet_length((e.value -> 'details')::text) <= 4096 then e.value -> 'details' else '{}' end as details,
+      coalesce((e.value ->> 'occurredAt')::timestamptz, moment) as occurred_at
+    from jsonb_array_elements(entries) with ordinality as e
+  ), placed as (
+    select g.*, h.tenant_id, h.hash as previous, greatest(h.emit_time, moment) as emit_time,
+      h.seq + row_number() over (partition by g.chain order by g.place) as seq,
       -- As it is called now: the row may be gone when somebody reads this.
-      if name = '' and wanted.tenant_id is not null then
-        if entry.principal_type = 'user' then
-          select u.email into name from public.users u where u.id = entry.principal_id and u.tenant_id = wanted.tenant_id;
-        elsif entry.principal_type = 'service_account' then
-          select s.name into name from public.service_accounts s where s.id = entry.principal_id and s.tenant_id = wanted.tenant_id;
-        end if;
-        name := coalesce(name, '');
-      end if;
-      moment := greatest(head.emit_time, clock_timestamp());
-      digest := sha256(head.hash || convert_to(
-        public.audit_field(wanted.chain) || public.audit_field((head.seq + 1)::text) || public.audit_field('1') ||
-        public.audit_field(public.audit_microseconds(moment)) || public.audit_field(public.audit_microseconds(entry.occurred_at)) ||
-        public.audit_field(wanted.tenant_id) || public.audit_field(session_user) || public.audit_field(entry.interface) ||
-        public.audit_field(entry.operation) || public.audit_field(entry.principal_type) || public.audit_field(entry.principal_id) ||
-        public.audit_field(name) || public.audit_field(entry.credential_kind) || public.audit_field(entry.credential_id) ||
-        public.audit_field(entry.source_address) || public.audit_field(coalesce(entry.target, '{}')::text) ||
-        public.audit_field(entry.outcome) || public.audit_field(entry.reason) || public.audit_field(entry.request_id) ||
-        public.audit_field(entry.async_operation_id) || public.audit_field(entry.repeats::text) ||
-        public.audit_field(coalesce(entry.details, '{}')::text), 'UTF8'));
-      insert into public.audit_entries values (wanted.chain, head.seq + 1, 1, moment, entry.occurred_at, wanted.tenant_id,
-        session_user, entry.interface, entry.operation, entry.principal_type, entry.principal_id, name, entry.credential_kind,
-        entry.credential_id, entry.source_address, coalesce(entry.target, '{}'), entry.outcome, entry.reason, entry.request_id,
-        entry.async_operation_id, entry.repeats, coalesce(entry.details, '{}'), digest);
-      head.seq := head.seq + 1;
-      head.hash := digest;
-      head.emit_time := moment;
-    end loop;
-    update public.audit_chains set seq = head.seq, hash = head.hash, emit_time = head.emit_time where chain = wanted.chain;
-  end loop;
+      left(coalesce(nullif(g.given_name, ''), u.email, s.name, ''), 320) as principal_name
+    from given g join unnest(heads) as h on h.chain = g.chain
+    left join public.users u on g.principal_type = 'user' and u.id = g.principal_id and u.tenant_id = h.tenant_id
+    left join public.service_accounts s
+      on g.principal_type = 'service_account' and s.id = g.principal_id and s.tenant_id = h.tenant_id
+  ), appended as (
+    insert into public.audit_entries
+    select p.chain, p.seq, 1, p.emit_time, p.occurred_at, p.tenant_id, session_user, p.interface, p.operation, p.principal_type,
+      p.principal_id, p.principal_name, p.credential_kind, p.credential_id, p.source_address, p.target, p.outcome, p.reason,
+      p.request_id, p.async_operation_id, p.repeats, p.details,
+      public.audit_chain_hash(p.previous,
+        public.audit_field(p.chain) || public.audit_field(p.seq::text) || public.audit_field('1') ||
+        public.audit_field(public.audit_microseconds(p.emit_time)) || public.audit_field(public.audit_microseconds(p.occurred_at)) ||
+        public.audit_field(p.tenant_id) || public.audit_field(session_user) || public.audit_field(p.interface) ||
+        public.audit_field(p.operation) || public.audit_field(p.principal_type) || public.audit_field(p.principal_id) ||
+        public.audit_field(p.principal_name) || public.audit_field(p.credential_kind) || public.audit_field(p.credential_id) ||
+        public.audit_field(p.source_address) || public.audit_field(p.target::text) || public.audit_field(p.outcome) ||
+        public.audit_field(p.reason) || public.audit_field(p.request_id) || public.audit_field(p.async_operation_id) ||
+        public.audit_field(p.repeats::text) || public.audit_field(p.details::text))
+        over (partition by p.chain order by p.place)
+    from placed p
+    returning chain, seq, emit_time, hash
+  )
+  update public.audit_chains c set seq = newest.seq, hash = newest.hash, emit_time = newest.emit_time
+  from (select distinct on (a.chain) a.* from appended a order by a.chain, a.seq desc) as newest
+  where c.chain = newest.chain;
+
+  if waiting then
+    return '{}';
+  end if;
+  select coalesce(array_agg(e.ordinality order by e.ordinality), '{}') into left_out
+  from jsonb_array_elements(entries) with ordinality as e
+  where not exists (select from unnest(heads) as h where h.chain = chain_of[e.ordinality]);
   return left_out;
 end $$;
 revoke all on function append_audit_entries from public;

@@ -164,6 +164,20 @@ test('one call takes so many entries and no more', async () => {
   ).rejects.toThrow('at most 1000')
 })
 
+test('without its head, the fleet’s chain takes nothing, and says so', async () => {
+  const remove = async (work: () => Promise<void>) => {
+    await admin.query('create table kept as select * from audit_chains where tenant_id is null')
+    await admin.query(`set session_replication_role = replica; delete from audit_chains where tenant_id is null;
+      set session_replication_role = origin`)
+    await work()
+    await admin.query('insert into audit_chains select * from kept; drop table kept')
+  }
+  await remove(async () => {
+    await expect(appendAuditEntriesOfOneChain(api, [entry(undefined)])).rejects.toThrow('no head')
+  })
+  expect(await brokenAt('_fleet')).toBeUndefined()
+})
+
 describe('who may do what to the log', () => {
   const roles = [
     'aqueduct_api',
