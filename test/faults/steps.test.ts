@@ -288,6 +288,26 @@ test('limits of many namespaces that change at once are one manifest, and each i
   ])
 })
 
+test('a node gets no next manifest for limits before it has come to the last one', async () => {
+  await ask('one')
+  await ask('two')
+  await world.settle()
+  const [node] = await world.driver.list()
+  const nodeId = node?.nodeId ?? ''
+  await changeAll('one', 2)
+  await world.pass('one.abcde')
+  // A new generation, and then the node does not hear of it.
+  await world.passNode(nodeId)
+  world.loss = { step: 'create-node', when: 'before' }
+  expect(await world.passNode(nodeId)).toBe('lost')
+  await changeAll('two', 2)
+  await world.pass('two.abcde')
+  await world.passNode(nodeId)
+  expect(world.driver.manifest(nodeId)?.generation).toBe(2)
+  await world.settle()
+  expect(world.driver.manifest(nodeId)?.generation).toBe(3)
+})
+
 test('a capacity is what acts once its request is completed, and stays what it was when the request fails', async () => {
   const status = async () => (await admin.query('select capacity_status as status from namespaces')).rows[0].status
   await ask('payments')

@@ -24,8 +24,9 @@ export interface EdgeProbeTarget {
 /**
  * Why the edge did not answer as wanted. `unreachable`: nobody accepts, or not in time. `handshake`: TLS fails, as it
  * does while the edge has no chain for the host name. `disconnected`: TLS is good, and then the edge ends the connection
- * without a word, as the private listener does with whom no rule lets in. `unauthenticated`, `denied`: it knows the namespace, and refuses
- * the token. `unavailable`: the edge answers, and the cell behind it does not. `unexpected`: anything else.
+ * without a word, as the private listener does with whom no rule lets in. `unauthenticated`, `denied`: it knows the
+ * namespace, and refuses the token. `exhausted`: the namespace's calls are at their limit. `unavailable`: the edge answers,
+ * and the cell behind it does not. `unexpected`: anything else.
  */
 export type EdgeRefusal =
   | 'unreachable'
@@ -33,6 +34,7 @@ export type EdgeRefusal =
   | 'disconnected'
   | 'unauthenticated'
   | 'denied'
+  | 'exhausted'
   | 'unavailable'
   | 'unexpected'
 
