@@ -25,6 +25,8 @@ import { statusDetails } from './status-details.ts'
 const maxMessageBytes = 1024 * 1024
 /** Calls at once on one connection: each may hold a message in memory. Clients wait for a place, or open another. */
 const maxConcurrentStreams = 100
+/** Milliseconds without a call, however many pings, after which a connection is closed in order: clients open another. */
+const maxConnectionIdleMs = 30 * 60_000
 
 export interface GrpcListener {
   readonly host: string
@@ -63,6 +65,7 @@ export async function startGrpc({ dispatch, listeners }: GrpcOptions): Promise<G
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_concurrent_streams': maxConcurrentStreams,
+    'grpc.max_connection_idle_ms': maxConnectionIdleMs,
     interceptors: [admission(dispatch)],
   })
   const health = new GrpcHealth(serviceNames)
