@@ -26,7 +26,7 @@ export function workflowBundle(): Promise<WorkflowBundleWithSourceMap> {
 }
 
 /** What an SDK wants to know about a namespace's edge. Only the name is not found by DNS here, and so is overridden. */
-async function connectionOptions(namespace: Namespace, { identity, token }: Credentials) {
+export async function connectionOptions(namespace: Namespace, { identity, token }: Credentials) {
   const { ca } = await productUnderTest()
   return {
     address: `${namespace.host}:${namespace.port}`,
