@@ -1,8 +1,9 @@
 import { AppError } from '#libs/base'
 import type { CustomPermission, CustomResourceType } from '#libs/domain/custom-roles'
+import type { AnyTarget } from './any-target.ts'
 import type { Limit } from './authorized.ts'
 import type { Access, NamespacePermission, PrincipalRole, ServiceAccountClaims, UserClaims } from './claims.ts'
-import { type AnyTarget, decide } from './decide.ts'
+import { decide } from './decide.ts'
 import { isAccountAdmin, namespacePermissionOf, permissionIncludes } from './namespace-permission.ts'
 import { policy } from './policy.ts'
 

@@ -1,9 +1,9 @@
 import { actionMatches, type CustomPermission, type CustomResourceType } from '#libs/domain/custom-roles'
 import { isNamespaceIdOf } from '#libs/domain/users'
+import type { AnyTarget } from './any-target.ts'
 import type { Limit } from './authorized.ts'
 import type { Access } from './claims.ts'
 import { customActionGiving } from './custom-actions.ts'
-import type { AnyTarget } from './decide.ts'
 
 /**
  * How far the custom roles of a caller reach of a target that is its own tenant's: each permission that names the

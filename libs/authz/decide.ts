@@ -1,30 +1,10 @@
 import { isNamespaceIdOf } from '#libs/domain/users'
+import type { AnyTarget } from './any-target.ts'
 import type { Limit } from './authorized.ts'
 import type { Access, Claims, NamespacePermission } from './claims.ts'
 import { customReach } from './custom-reach.ts'
 import { namespacePermissionOf, permissionIncludes } from './namespace-permission.ts'
 import { type Who, whoMay } from './policy.ts'
-
-/** The ids that a target may carry, whatever its resource. */
-export interface AnyTarget {
-  readonly fleet?: true
-  readonly tenantId?: string
-  readonly namespaceId?: string
-  readonly userId?: string
-  readonly serviceAccountId?: string
-  readonly keyId?: string
-  readonly operationId?: string
-  readonly entryId?: string
-  readonly certificateId?: string
-  readonly cellId?: string
-  readonly nodeId?: string
-  readonly groupId?: string
-  readonly roleId?: string
-  readonly endpointId?: string
-  readonly ruleId?: string
-  readonly sinkName?: string
-  readonly operatorName?: string
-}
 
 const all: Limit = Object.freeze({ kind: 'all' })
 const notAccountOwners: Limit = Object.freeze({ kind: 'not_account_owners' })

@@ -17,7 +17,7 @@ export {
 } from './claims.ts'
 export { assertCovers, type Given } from './covers.ts'
 export { customActionsOn } from './custom-actions.ts'
-export { type AnyTarget, decide } from './decide.ts'
+export { decide } from './decide.ts'
 export { creatorGrant, dataPlanePermission, namespacePermissionOf } from './namespace-permission.ts'
 export { type Action, type Permission, policy, type Resource } from './policy.ts'
 export { rpcIsInPolicy, rpcPermissions } from './rpcs.ts'

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { coerceError } from '#libs/base'
 import { removeData } from '../harness/product.ts'
 import { benchAudit } from './benches/audit.ts'
+import { benchAuthz } from './benches/authz.ts'
 import { benchBurst } from './benches/burst.ts'
 import { benchCreate } from './benches/create.ts'
 import { benchEdge } from './benches/edge.ts'
@@ -17,8 +18,8 @@ import { type Scene, setScene } from './scene.ts'
 import { type Screen, terminalScreen } from './screen.ts'
 import { renderTable } from './table.ts'
 
-/** In this order: quiet ones first, and the start last, on data that is worth the name. */
-const benches: Readonly<Record<BenchName, (scene: Scene) => Promise<readonly Measurement[]>>> = {
+/** On a running product, in this order: quiet ones first, and the start last, on data that is worth the name. */
+const benches: Readonly<Record<Exclude<BenchName, 'authz'>, (scene: Scene) => Promise<readonly Measurement[]>>> = {
   edge: benchEdge,
   get: benchGet,
   isolation: benchIsolation,
@@ -31,25 +32,43 @@ const benches: Readonly<Record<BenchName, (scene: Scene) => Promise<readonly Mea
 
 async function main({ only, quick, jsonFile }: BenchOptions, screen: Screen): Promise<void> {
   const before = machineBefore()
+  const measurements: Measurement[] = []
+  if (only.includes('authz')) {
+    measurements.push(...(await timed(screen, 'authz', () => benchAuthz({ screen, quick }))))
+  }
+  if (only.some((name) => name !== 'authz')) measurements.push(...(await measureProduct(only, quick, screen)))
+  const machine = machineAfter(before)
+  process.stdout.write(`\n${renderMachine(machine)}\n\n${renderTable(measurements)}\n`)
+  if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify({ machine, quick, measurements }, null, 2)}\n`)
+}
+
+async function measureProduct(
+  only: readonly BenchName[],
+  quick: boolean,
+  screen: Screen,
+): Promise<readonly Measurement[]> {
   const load = new LoadProcess()
   const scene = await setScene({ load, screen, quick })
   const measurements: Measurement[] = []
   try {
     for (const [name, bench] of Object.entries(benches)) {
       if (!only.includes(name as BenchName)) continue
-      const began = performance.now()
-      screen.line(`Measuring: ${name}`)
-      measurements.push(...(await bench(scene)))
-      screen.line(`  ${((performance.now() - began) / 1000).toFixed(0)} s`)
+      measurements.push(...(await timed(screen, name, () => bench(scene))))
     }
   } finally {
     load.stop()
     await scene.close()
   }
   removeData(scene.product.dataDirectory)
-  const machine = machineAfter(before)
-  process.stdout.write(`\n${renderMachine(machine)}\n\n${renderTable(measurements)}\n`)
-  if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify({ machine, quick, measurements }, null, 2)}\n`)
+  return measurements
+}
+
+async function timed<T>(screen: Screen, name: string, work: () => Promise<T>): Promise<T> {
+  const began = performance.now()
+  screen.line(`Measuring: ${name}`)
+  const result = await work()
+  screen.line(`  ${((performance.now() - began) / 1000).toFixed(0)} s`)
+  return result
 }
 
 const screen = terminalScreen(process.stderr)

@@ -7,7 +7,7 @@ import {
 } from '@cedar-policy/cedar-wasm/nodejs'
 import type { Claims } from '#libs/authz'
 import { actionMatches, type CustomPermission, customResourceTypeNames } from '#libs/domain/custom-roles'
-import type { Case, Thing } from './cases.ts'
+import type { Case, Thing } from './case.ts'
 
 const policies = readFileSync(new URL('policies.cedar', import.meta.url), 'utf8')
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { policy } from '#libs/authz'
-import { type Case, cases, questions, weAllow } from './cases.ts'
+import type { Case } from './case.ts'
+import { cases, questions, weAllow } from './cases.ts'
 import { askedActions, cedarAllows, cedarCall } from './cedar.ts'
 
 const seed = Number(process.env.ORACLE_SEED ?? 20_261_122)
