@@ -12,6 +12,7 @@ const { ResourceState } = resource.v1
 const { Permission } = identity.v1.NamespaceAccess
 const { Role } = identity.v1.AccountAccess
 const { OwnerType } = identity.v1
+const { SearchAttributeType } = temporal.api.cloud.namespace.v1.NamespaceSpec
 type Operation = temporal.api.cloud.operation.v1.IAsyncOperation | null | undefined
 
 /** The codes of gRPC. */
@@ -137,7 +138,35 @@ test('a namespace, from nothing to nothing', async () => {
   const { namespace: changed } = await cloud.getNamespace({ namespace })
   expect(changed?.spec?.retentionDays).toBe(5)
 
-  const deleted = await cloud.deleteNamespace({ namespace, resourceVersion: changed?.resourceVersion ?? '' })
+  const tagged = await cloud.updateNamespaceTags({ namespace, tagsToUpsert: { stage: 'test' }, tagsToRemove: ['team'] })
+  expect(tagged.asyncOperation?.state).toBe(State.STATE_FULFILLED)
+  expect((await cloud.getNamespace({ namespace })).namespace?.tags).toEqual({ stage: 'test' })
+  expect(await cloud.getNamespaceCapacityInfo({ namespace })).toMatchObject({
+    capacityInfo: { namespace, currentCapacity: { onDemand: {}, latestRequest: null }, stats: null },
+  })
+
+  const version = changed?.resourceVersion ?? ''
+  const searchAttributes = { Customer: SearchAttributeType.SEARCH_ATTRIBUTE_TYPE_KEYWORD }
+  const added = await cloud.updateNamespace({
+    namespace,
+    spec: { ...longer, searchAttributes },
+    resourceVersion: version,
+  })
+  await fulfilled(added.asyncOperation)
+  const rename = { existingCustomSearchAttributeName: 'Customer', newCustomSearchAttributeName: 'Buyer' }
+  const resourceVersionNow = (await cloud.getNamespace({ namespace })).namespace?.resourceVersion ?? ''
+  const renamed = await cloud.renameCustomSearchAttribute({ namespace, ...rename, resourceVersion: resourceVersionNow })
+  await fulfilled(renamed.asyncOperation)
+  const { namespace: last } = await cloud.getNamespace({ namespace })
+  expect(last).toMatchObject({
+    resourceVersion: resourceVersionNow,
+    spec: {
+      searchAttributes: { Buyer: SearchAttributeType.SEARCH_ATTRIBUTE_TYPE_KEYWORD },
+      customSearchAttributes: { Buyer: 'keyword' },
+    },
+  })
+
+  const deleted = await cloud.deleteNamespace({ namespace, resourceVersion: last?.resourceVersion ?? '' })
   await fulfilled(deleted.asyncOperation)
   await refused(cloud.getNamespace({ namespace }), { code: code.notFound })
   await refused(cloud.createNamespace({ spec }), { code: code.exists })
