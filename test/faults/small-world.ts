@@ -3,11 +3,14 @@ import type { Region } from '#libs/config'
 import { sealer } from '#libs/sealing'
 import { Database } from '#libs/store'
 import { createLogger } from '#libs/telemetry'
+import { collectOrphanNexusEndpoints } from '../../apps/provisioner/collectors/orphan-nexus-endpoints.ts'
 import { FakeDriver } from '../../apps/provisioner/drivers/fake/driver.ts'
 import { reconcileCell } from '../../apps/provisioner/reconcilers/cells/reconcile.ts'
 import type { EdgeAccess } from '../../apps/provisioner/reconcilers/namespaces/edge-access.ts'
 import { reconcileNamespace } from '../../apps/provisioner/reconcilers/namespaces/reconcile.ts'
 import type { Next } from '../../apps/provisioner/reconcilers/next.ts'
+import { reconcileNexusEndpoint } from '../../apps/provisioner/reconcilers/nexus-endpoints/reconcile.ts'
+import type { RouterAccess } from '../../apps/provisioner/reconcilers/nexus-endpoints/router-access.ts'
 import { reconcileNode } from '../../apps/provisioner/reconcilers/nodes/reconcile.ts'
 import type { Outward } from '../../apps/provisioner/reconcilers/outward.ts'
 import { FakeCellClient } from '../../apps/provisioner/temporal/fake-cell-client.ts'
@@ -78,6 +81,7 @@ export class SmallWorld {
       outward: this.#outward,
       cellClient: async () => this.cell,
       edge: this.#edge,
+      router: this.#router,
       regions: [region],
       namespaceLimit: 2,
       driver: () => this.driver,
@@ -103,6 +107,24 @@ export class SmallWorld {
     },
     awaitAbsence: async (_cell, namespaceId) =>
       (await this.#edgeRow(namespaceId))?.served ? { kind: 'not_yet', detail: 'still there' } : { kind: 'absent' },
+  }
+
+  readonly #router: RouterAccess = {
+    awaitServing: async (_cell, endpointId, generation) => {
+      const { rows } = await this.database.pool.query(
+        'select generation from nexus_endpoints where id = $1 and served',
+        [endpointId],
+      )
+      return rows[0]?.generation >= generation
+        ? { kind: 'serving', generation: rows[0].generation }
+        : { kind: 'not_yet', detail: 'not told' }
+    },
+    awaitAbsence: async (_cell, endpointId) => {
+      const { rows } = await this.database.pool.query('select id from nexus_endpoints where id = $1 and served', [
+        endpointId,
+      ])
+      return rows.length === 0 ? { kind: 'absent' } : { kind: 'not_yet', detail: 'still there' }
+    },
   }
 
   async #edgeRow(namespaceId: string): Promise<{ served: boolean; generation: number } | undefined> {
@@ -131,6 +153,16 @@ export class SmallWorld {
     return this.#run(() => reconcileNamespace(this.#deps, namespaceId))
   }
 
+  /** One pass over one Nexus endpoint, whatever its state. */
+  async passNexusEndpoint(endpointId: string): Promise<Next | 'lost'> {
+    return this.#run(() => reconcileNexusEndpoint(this.#deps, endpointId))
+  }
+
+  /** One round of the collector of Nexus endpoints. */
+  async collectNexusEndpoints(): Promise<number> {
+    return collectOrphanNexusEndpoints(this.#deps)
+  }
+
   /** One pass over one cell, whatever its state. */
   async passCell(cellId: string): Promise<Next | 'lost'> {
     return this.#run(() => reconcileCell(this.#deps, cellId))
@@ -152,7 +184,7 @@ export class SmallWorld {
   }
 
   async #expireLeases(): Promise<void> {
-    for (const table of ['namespaces', 'cells', 'nodes']) {
+    for (const table of ['namespaces', 'nexus_endpoints', 'cells', 'nodes']) {
       await this.database.pool.query(
         `update ${table} set leased_until = now() - interval '1 second' where lease_owner is not null`,
       )
@@ -162,6 +194,9 @@ export class SmallWorld {
   async #open(): Promise<readonly (() => Promise<Next>)[]> {
     const ids = async (sql: string) => (await this.database.pool.query<{ id: string }>(sql)).rows.map((row) => row.id)
     const namespaces = await ids("select id from namespaces where state in ('activating', 'updating', 'deleting')")
+    const endpoints = await ids(
+      "select id from nexus_endpoints where state in ('activating', 'updating', 'deleting') order by id",
+    )
     const cells = await ids("select id from cells where state in ('creating', 'deleting')")
     const nodes = await ids(
       `select n.id from nodes n join cells c on c.id = n.cell_id
@@ -169,6 +204,7 @@ export class SmallWorld {
     )
     return [
       ...namespaces.map((id) => () => reconcileNamespace(this.#deps, id)),
+      ...endpoints.map((id) => () => reconcileNexusEndpoint(this.#deps, id)),
       ...cells.map((id) => () => reconcileCell(this.#deps, id)),
       ...nodes.map((id) => () => reconcileNode(this.#deps, id)),
     ]
