@@ -1,6 +1,7 @@
 import { systemClock } from '#libs/base'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
+import { pruneAuditLog } from '#libs/store/audit'
 import { forgetIdleBuckets } from '#libs/store/request-leases'
 import { Counter, Histogram, type Logger, type Registry } from '#libs/telemetry'
 import { createCellDatabases, dropCellDatabases } from './cells/databases.ts'
@@ -86,6 +87,11 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
       work: () => renewCertificates({ database, sealer, clock, logger, domain: settings.domain }),
     },
     {
+      name: 'audit log',
+      everyMs: 3_600_000,
+      work: () => pruneAuditLog(database, daysAgo(settings.auditRetentionDays)),
+    },
+    {
       name: 'orphan nodes',
       everyMs: 15_000,
       work: () =>
@@ -117,6 +123,10 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
       cells.close()
     },
   }
+}
+
+function daysAgo(days: number): Date {
+  return new Date(systemClock.now().getTime() - days * 86_400_000)
 }
 
 function driverNamed(drivers: readonly NodeDriver[], name: string): NodeDriver {

@@ -63,6 +63,12 @@ const knobs = {
     seconds,
     'age below which a node without a row is left alone',
   ),
+  auditRetentionDays: setting(
+    'AQUEDUCT_AUDIT_RETENTION_DAYS',
+    '365',
+    integer(31, 36_500),
+    'age at which entries of the audit log are removed',
+  ),
   crashPoint: setting(
     'AQUEDUCT_CRASH_AT_FOR_TESTS_ONLY',
     '',
