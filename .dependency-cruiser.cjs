@@ -119,7 +119,7 @@ module.exports = {
         path: '^(apps|libs)/',
         pathNot: [
           '^libs/(store|jobs)/',
-          '^apps/provisioner/cells/databases[.]ts$',
+          '^apps/provisioner/cells/(databases|visibility-columns)[.]ts$',
           // Hands the pool to the queue.
           '^apps/provisioner/worker[.]ts$',
           '^apps/aqueduct/postgres/',

@@ -61,7 +61,7 @@ const systemNames: ReadonlySet<string> = new Set([
 const columnPattern = /^(Bool|Datetime|Double|Int|Keyword|KeywordList|Text)(0[1-9]|[1-9][0-9])$/
 
 /** What is wrong with a name, or undefined. */
-export function searchAttributeNameMistake(name: string): string | undefined {
+function searchAttributeNameMistake(name: string): string | undefined {
   if (name.length > maxNameLength || !namePattern.test(name) || name.trim() !== name) {
     return `must have 1 to ${maxNameLength} characters of a-z, A-Z, 0-9 and . , : - _ / and spaces inside`
   }

@@ -5,7 +5,7 @@ import type { Sealer } from '#libs/sealing'
 import type { CellTemplate } from '#libs/store/cells'
 
 /** The Temporal server that new cells run. Older ones are refused: CVE-2025-14986, CVE-2025-14987, CVE-2026-5199. */
-export const serverVersion = '1.32.2'
+const serverVersion = '1.32.2'
 
 /**
  * What a cell's databases have to be before its servers start: the server's own schema, and our columns for search

@@ -1,32 +1,12 @@
-import type { Authorized } from '#libs/authz'
-import { assertNever, type Clock } from '#libs/base'
+import { assertNever } from '#libs/base'
 import type { NamespaceStep } from '#libs/domain/namespaces'
-import { type Database, StaleWriterError } from '#libs/store'
-import type { CellRow } from '#libs/store/cells'
-import { doubtNamespace, type NamespaceRow, recordNamespace } from '#libs/store/namespaces'
-import { type CellClient, CellError, type CellNamespaceChange } from '../../temporal/cell-client.ts'
+import { StaleWriterError } from '#libs/store'
+import { doubtNamespace, recordNamespace } from '#libs/store/namespaces'
+import { CellError, type CellNamespaceChange } from '../../temporal/cell-client.ts'
 import { again, type Next, settled } from '../next.ts'
-import type { Outward } from '../outward.ts'
-import type { EdgeAccess } from './edge-access.ts'
 import { askLimits, awaitLimits } from './limits.ts'
 import type { CellRecord } from './observed.ts'
-
-export interface StepDeps {
-  readonly database: Database
-  readonly clock: Clock
-  readonly outward: Outward
-  readonly edge: EdgeAccess
-  /** The cell's own API, as its administrator. */
-  readonly cellClient: (cellId: string) => Promise<CellClient>
-}
-
-/** What a step is done to, and the fence that its records carry. */
-export interface StepTarget {
-  readonly row: NamespaceRow
-  readonly cell: CellRow
-  readonly proof: Authorized<'namespace', 'update'>
-  readonly fence: { readonly holder: string; readonly generation: number }
-}
+import type { StepDeps, StepTarget } from './step-target.ts'
 
 /** How long to wait before looking again, in milliseconds, when the edge did not follow within the step's own patience. */
 const edgeLagsMs = 250

@@ -5,7 +5,7 @@ import { askForLimits, recordNamespace } from '#libs/store/namespaces'
 import { listNodes, type NodeRow } from '#libs/store/nodes'
 import { dynamicConfigPollMs } from '../../cells/temporal-config.ts'
 import { again, type Next, settled } from '../next.ts'
-import type { StepDeps, StepTarget } from './execute.ts'
+import type { StepDeps, StepTarget } from './step-target.ts'
 
 const system = systemActor('namespace-limits')
 /**

@@ -18,8 +18,9 @@ import { newCellTemplate } from '../cells/template.ts'
 import { failedPass } from '../failed-pass.ts'
 import { leasedPass } from '../leased-pass.ts'
 import { again, type Next, settled } from '../next.ts'
-import { executeStep, type StepDeps } from './execute.ts'
+import { executeStep } from './execute.ts'
 import { desiredOf, observedOf } from './observed.ts'
+import type { StepDeps } from './step-target.ts'
 
 export interface NamespaceReconcilerDeps extends StepDeps {
   readonly database: Database
