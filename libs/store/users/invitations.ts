@@ -87,6 +87,7 @@ const maxClaimSeconds = 3600
 /**
  * Takes up one invitation whose mail no mail server has yet, and makes the token its own: what an earlier attempt may
  * have sent is good for nothing then.
+ * @param now of this process. The database's clock may be ahead of it, by which a new row is due already.
  * @returns undefined when none is due.
  */
 export async function claimInvitationMail(
@@ -100,7 +101,7 @@ export async function claimInvitationMail(
       select i.id, u.email, t.name from user_invitations i
       join users u on u.id = i.user_id and u.deleted_at is null
       join tenants t on t.id = i.tenant_id
-      where i.mailed_at is null and i.accepted_at is null and i.expires_at > ${now} and i.mail_due_at <= ${now}
+      where i.mailed_at is null and i.accepted_at is null and i.expires_at > ${now} and i.mail_due_at <= greatest(${now}, now())
       order by i.mail_due_at limit 1 for update of i skip locked)
     update user_invitations i set token_hash = ${hashOf(token)}, mail_attempts = i.mail_attempts + 1,
       mail_due_at = ${now}::timestamptz
