@@ -1,14 +1,7 @@
 import type { CustomPermission } from '#libs/domain/custom-roles'
-import { type AccountRole, accountRoles, type NamespacePermission, namespacePermissions } from '#libs/domain/users'
+import { type NamespacePermission, namespacePermissions, type PrincipalRole, principalRoles } from '#libs/domain/users'
 
-export { type NamespacePermission, namespacePermissions }
-
-/**
- * What a principal may be in its tenant: the account roles of the contract, and `none`: a service account that is
- * scoped to one namespace, a group that has been given no role.
- */
-export type PrincipalRole = AccountRole | 'none'
-export const principalRoles: readonly PrincipalRole[] = [...accountRoles, 'none']
+export { type NamespacePermission, namespacePermissions, type PrincipalRole, principalRoles }
 
 export const operatorRoles = ['admin', 'support', 'viewer'] as const
 /** Each includes those after it. */

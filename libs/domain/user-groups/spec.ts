@@ -1,11 +1,11 @@
 import type { Problem } from '#libs/base'
 import {
   type AccessSpec,
-  type AccountRole,
   accessEquals,
   emailMistake,
   lineMistake,
   normalizeEmail,
+  type PrincipalRole,
   validateAccess,
 } from '#libs/domain/users'
 
@@ -23,7 +23,7 @@ export interface UserGroupSpec {
   /** Unique among the tenant's groups that are not deleted. */
   readonly displayName: string
   readonly source: UserGroupSource
-  readonly access: AccessSpec<AccountRole | 'none'>
+  readonly access: AccessSpec<PrincipalRole>
 }
 
 /** As Temporal Cloud has it for its own groups. Other names come from elsewhere. */

@@ -4,12 +4,19 @@ import type { Problem } from '#libs/base'
 export const accountRoles = ['owner', 'admin', 'developer', 'finance_admin', 'read', 'metrics_read'] as const
 export type AccountRole = (typeof accountRoles)[number]
 
+/**
+ * What a principal may be in its tenant: an account role, or `none`: a service account that is scoped to one namespace, a
+ * group that has been given no role.
+ */
+export type PrincipalRole = AccountRole | 'none'
+export const principalRoles: readonly PrincipalRole[] = [...accountRoles, 'none']
+
 /** Namespace permissions, the strongest first. Each includes those after it. */
 export const namespacePermissions = ['admin', 'write', 'read'] as const
 export type NamespacePermission = (typeof namespacePermissions)[number]
 
 /** What a user, a group, or a service account of the whole account may do. */
-export interface AccessSpec<Role extends AccountRole | 'none' = AccountRole> {
+export interface AccessSpec<Role extends PrincipalRole = AccountRole> {
   /** `none` for groups alone: they may do without. */
   readonly accountRole: Role
   /** Namespace id → permission. Empty for owners and admins, who are admins of every namespace anyhow. */
@@ -18,7 +25,7 @@ export interface AccessSpec<Role extends AccountRole | 'none' = AccountRole> {
   readonly customRoleIds: readonly string[]
 }
 
-type AnyAccess = AccessSpec<AccountRole | 'none'>
+type AnyAccess = AccessSpec<PrincipalRole>
 
 /** Each grant is an entry in the edge's configuration: a bound keeps one principal from filling it. */
 const maxNamespaceAccesses = 1000

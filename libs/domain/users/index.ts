@@ -6,6 +6,8 @@ export {
   isNamespaceIdOf,
   type NamespacePermission,
   namespacePermissions,
+  type PrincipalRole,
+  principalRoles,
   validateAccess,
   validateGrant,
 } from './access.ts'

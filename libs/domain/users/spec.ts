@@ -1,5 +1,5 @@
 import type { Problem } from '#libs/base'
-import { type AccessSpec, type AccountRole, accessEquals, validateAccess } from './access.ts'
+import { type AccessSpec, accessEquals, type PrincipalRole, validateAccess } from './access.ts'
 import { emailMistake, normalizeEmail } from './email.ts'
 
 /** A person of a tenant. */
@@ -18,7 +18,7 @@ export function validateUserSpec(spec: UserSpec, tenantId: string): Problem[] {
 }
 
 /** Whom an identity provider made may have no role yet. */
-type CurrentUser = Omit<UserSpec, 'access'> & { readonly access: AccessSpec<AccountRole | 'none'> }
+type CurrentUser = Omit<UserSpec, 'access'> & { readonly access: AccessSpec<PrincipalRole> }
 
 /** As for a new one; besides, the address is who somebody is and never changes, and something must. */
 export function validateUserUpdate(current: CurrentUser, next: UserSpec, tenantId: string): Problem[] {

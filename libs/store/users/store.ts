@@ -1,7 +1,7 @@
 import { type RawBuilder, type Selectable, sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { AppError, newId, notFound } from '#libs/base'
-import type { AccountRole } from '#libs/domain/users'
+import type { PrincipalRole } from '#libs/domain/users'
 import { noAccess, replaceAccess, withAccessTo } from '../access/index.ts'
 import type { Executor, Trx } from '../database.ts'
 import { deleteAtVersion } from '../delete-at-version.ts'
@@ -13,7 +13,7 @@ export type UserRow = Selectable<UsersTable>
 
 export interface UserFields {
   readonly email: string
-  readonly accountRole: AccountRole | 'none'
+  readonly accountRole: PrincipalRole
 }
 
 /**

@@ -1,8 +1,10 @@
 import { status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ApiUnderTest, type Principal, startApi } from './api-under-test.ts'
+import { DelegatingTenant, onAll, onThese, roles, statusOf } from './delegating-tenant.ts'
 
 let api: ApiUnderTest
+let tenant: DelegatingTenant
 let owner: Principal
 let admin: Principal
 let reader: Principal
@@ -11,52 +13,12 @@ let stranger: Principal
 beforeAll(async () => {
   api = await startApi()
   owner = await api.newTenant('aaaaa')
+  tenant = new DelegatingTenant(api, 'aaaaa', owner)
   admin = await api.newUser('aaaaa', 'admin')
   reader = await api.newUser('aaaaa', 'read')
   stranger = await api.newTenant('bbbbb')
 })
 afterAll(() => api.close())
-
-const roles = '/cloud/custom-roles'
-const onAll = (resourceType: string, ...actions: string[]) => ({
-  resources: { resourceType, allowAll: true },
-  actions,
-})
-const onThese = (resourceType: string, resourceIds: readonly string[], ...actions: string[]) => ({
-  resources: { resourceType, resourceIds },
-  actions,
-})
-
-let names = 0
-async function newRole(token: string, ...permissions: object[]): Promise<string> {
-  names += 1
-  const answer = await api.rest(token, 'POST', roles, { spec: { name: `role-${names}`, permissions } })
-  expect(answer).toMatchObject({ status: 200, body: { asyncOperation: { state: 'STATE_FULFILLED' } } })
-  return answer.body.roleId
-}
-
-/** A user with an account role and custom roles, all written straight into the tables. */
-async function newDelegate(accountRole: string, ...permissions: object[]): Promise<Principal> {
-  const delegate = await api.newUser('aaaaa', accountRole)
-  await hold(delegate, await newRole(owner.token, ...permissions))
-  return delegate
-}
-
-async function hold(principal: { readonly id: string }, roleId: string): Promise<void> {
-  await api.admin.query(
-    "insert into principal_custom_roles (tenant_id, principal_id, role_id) values ('aaaaa', $1, $2)",
-    [principal.id, roleId],
-  )
-}
-
-async function newNamespace(name: string, token = owner.token): Promise<string> {
-  const spec = { name, regions: ['aws-us-east-1'], retentionDays: 1, apiKeyAuth: { enabled: true } }
-  const answer = await api.rest(token, 'POST', '/cloud/namespaces', { spec })
-  expect(answer.status).toBe(200)
-  return answer.body.namespace
-}
-
-const statusOf = async (answer: Promise<{ readonly status: number }>) => (await answer).status
 
 describe('a custom role', () => {
   test('is created, read, changed and deleted, and gets its spelling back', async () => {
@@ -111,7 +73,7 @@ describe('a custom role', () => {
     const taken = await api.rest(owner.token, 'POST', roles, { spec: request.spec })
     expect(taken).toMatchObject({ status: 409, body: { code: status.ALREADY_EXISTS } })
     expect(await statusOf(api.rest(stranger.token, 'POST', roles, { spec: request.spec }))).toBe(200)
-    const other = await newRole(owner.token, onAll('accounts', 'cloud.account.get'))
+    const other = await tenant.newRole(onAll('accounts', 'cloud.account.get'))
     const renamed = await api.rest(owner.token, 'POST', `${roles}/${other}`, {
       spec: request.spec,
       resourceVersion: '1',
@@ -181,7 +143,7 @@ describe('a custom role', () => {
   })
 
   test('stands in lists page by page, over gRPC alike', async () => {
-    for (let made = 0; made < 3; made += 1) await newRole(owner.token, onAll('accounts', 'cloud.account.get'))
+    for (let made = 0; made < 3; made += 1) await tenant.newRole(onAll('accounts', 'cloud.account.get'))
     const all = (await api.grpc(owner.token, 'GetCustomRoles', {})).customRoles ?? []
     const ids: unknown[] = []
     let pageToken = ''
@@ -212,15 +174,12 @@ describe('a custom role', () => {
 
 describe('what a custom role gives', () => {
   test('acts at once, and only on what it names', async () => {
-    const [first, second] = [await newNamespace('one'), await newNamespace('two')]
+    const [first, second] = [await tenant.newNamespace('one'), await tenant.newNamespace('two')]
     const read = (token: string, id: string) => statusOf(api.rest(token, 'GET', `/cloud/namespaces/${id}`))
     const delegate = await api.newUser('aaaaa', 'read')
     expect([await read(delegate.token, first), await read(delegate.token, second)]).toEqual([404, 404])
-    const roleId = await newRole(
-      owner.token,
-      onThese('namespaces', [first], 'cloud.namespace.get', 'cloud.namespace.list'),
-    )
-    await hold(delegate, roleId)
+    const roleId = await tenant.newRole(onThese('namespaces', [first], 'cloud.namespace.get', 'cloud.namespace.list'))
+    await tenant.hold(delegate, roleId)
     expect([await read(delegate.token, first), await read(delegate.token, second)]).toEqual([200, 404])
     const list = async () =>
       (await api.grpc(delegate.token, 'GetNamespaces', {})).namespaces?.map(({ namespace }) => namespace)
@@ -242,7 +201,7 @@ describe('what a custom role gives', () => {
   })
 
   test('reaches its holder through a group, too', async () => {
-    const namespace = await newNamespace('grouped')
+    const namespace = await tenant.newNamespace('grouped')
     const member = await api.newUser('aaaaa', 'read')
     await api.admin.query(
       "insert into user_groups (id, tenant_id, kind, display_name) values ('grp-1', 'aaaaa', 'cloud', 'team')",
@@ -251,7 +210,7 @@ describe('what a custom role gives', () => {
       "insert into user_group_members (tenant_id, group_id, user_id) values ('aaaaa', 'grp-1', $1)",
       [member.id],
     )
-    await hold({ id: 'grp-1' }, await newRole(owner.token, onThese('namespaces', [namespace], 'cloud.namespace.get')))
+    await tenant.hold({ id: 'grp-1' }, await tenant.newRole(onThese('namespaces', [namespace], 'cloud.namespace.get')))
     expect(await statusOf(api.rest(member.token, 'GET', `/cloud/namespaces/${namespace}`))).toBe(200)
   })
 
@@ -259,7 +218,7 @@ describe('what a custom role gives', () => {
     const foreign = await api.rest(stranger.token, 'POST', '/cloud/namespaces', {
       spec: { name: 'theirs', regions: ['aws-us-east-1'], retentionDays: 1, apiKeyAuth: { enabled: true } },
     })
-    const delegate = await newDelegate('read', onAll('namespaces', 'cloud.*'))
+    const delegate = await tenant.newDelegate('read', onAll('namespaces', 'cloud.*'))
     await api.admin.query(
       'update custom_roles set permissions = $1 where id in (select role_id from principal_custom_roles where principal_id = $2)',
       [
@@ -295,14 +254,14 @@ describe('who holds a custom role', () => {
   const serviceAccounts = '/cloud/service-accounts'
 
   test('service accounts of the whole account may; of one namespace may not', async () => {
-    const roleId = await newRole(owner.token, onAll('accounts', 'cloud.auditlog.list'))
+    const roleId = await tenant.newRole(onAll('accounts', 'cloud.auditlog.list'))
     const made = await api.rest(owner.token, 'POST', serviceAccounts, {
       spec: { name: 'holder', access: access('ROLE_READ', roleId) },
     })
     expect(made.status).toBe(200)
     const { body } = await api.rest(owner.token, 'GET', `${serviceAccounts}/${made.body.serviceAccountId}`)
     expect(body.serviceAccount.spec.access.accountAccess.customRoles).toEqual([roleId])
-    const namespace = await newNamespace('scoped-holder')
+    const namespace = await tenant.newNamespace('scoped-holder')
     const scoped = await api.rest(owner.token, 'POST', serviceAccounts, {
       spec: {
         name: 'scoped holder',
@@ -316,44 +275,14 @@ describe('who holds a custom role', () => {
   })
 
   test('only owners, and whom they let, hand them out', async () => {
-    const roleId = await newRole(owner.token, onAll('accounts', 'cloud.auditlog.list'))
+    const roleId = await tenant.newRole(onAll('accounts', 'cloud.auditlog.list'))
     const make = (token: string, name: string, ...ids: string[]) =>
       statusOf(api.rest(token, 'POST', serviceAccounts, { spec: { name, access: access('ROLE_READ', ...ids) } }))
     expect(await make(admin.token, 'by admin', roleId)).toBe(403)
     expect(await make(admin.token, 'by admin')).toBe(200)
-    const assigner = await newDelegate('admin', onAll('accounts', 'cloud.customrole.assign'))
+    const assigner = await tenant.newDelegate('admin', onAll('accounts', 'cloud.customrole.assign'))
     expect(await make(assigner.token, 'by assigner', roleId)).toBe(200)
-    const beyond = await newRole(owner.token, onAll('accounts', 'cloud.customrole.create'))
+    const beyond = await tenant.newRole(onAll('accounts', 'cloud.customrole.create'))
     expect(await make(assigner.token, 'beyond', beyond)).toBe(403)
-  })
-})
-
-describe('somebody who makes roles by a custom role', () => {
-  test('makes none that gives more than they have', async () => {
-    const delegate = await newDelegate(
-      'read',
-      onAll('accounts', 'cloud.customrole.create', 'cloud.user.list'),
-      onAll('custom-roles', 'cloud.customrole.update'),
-    )
-    const create = (...permissions: object[]) =>
-      statusOf(api.rest(delegate.token, 'POST', roles, { spec: { name: `by delegate ${(names += 1)}`, permissions } }))
-    expect(await create(onAll('accounts', 'cloud.user.list'))).toBe(200)
-    expect(await create(onAll('accounts', 'cloud.customrole.*'))).toBe(403)
-    expect(await create(onAll('accounts', 'cloud.*'))).toBe(403)
-    expect(await create(onAll('accounts', 'cloud.user.update'))).toBe(403)
-    expect(await create(onAll('namespaces', 'cloud.namespace.get'))).toBe(403)
-
-    const weak = await newRole(owner.token, onAll('accounts', 'cloud.user.list'))
-    await hold(delegate, weak)
-    const widen = (permission: object) =>
-      statusOf(
-        api.rest(delegate.token, 'POST', `${roles}/${weak}`, {
-          spec: { name: 'wide', permissions: [permission] },
-          resourceVersion: '1',
-        }),
-      )
-    expect(await widen(onAll('accounts', 'cloud.*'))).toBe(403)
-    expect(await widen(onAll('namespaces', 'cloud.namespace.*'))).toBe(403)
-    expect(await widen(onAll('accounts', 'cloud.user.list', 'cloud.user.get'))).toBe(200)
   })
 })

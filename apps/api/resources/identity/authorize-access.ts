@@ -1,10 +1,10 @@
 import { assertCovers, authorize, type NamespacePermission } from '#libs/authz'
-import type { AccessSpec, AccountRole } from '#libs/domain/users'
+import type { AccessSpec, PrincipalRole } from '#libs/domain/users'
 import type { Executor } from '#libs/store'
 import { customPermissionsOf } from '#libs/store/custom-roles'
 import type { Member } from '../../auth/member.ts'
 
-type Access = AccessSpec<AccountRole | 'none'>
+type Access = AccessSpec<PrincipalRole>
 
 /**
  * Asked besides, by whatever makes, changes or deletes a user, a group or a service account: nobody gives more than

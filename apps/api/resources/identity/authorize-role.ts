@@ -1,5 +1,5 @@
 import { authorize } from '#libs/authz'
-import type { AccountRole } from '#libs/domain/users'
+import type { PrincipalRole } from '#libs/domain/users'
 import type { Member } from '../../auth/member.ts'
 
 /**
@@ -7,6 +7,6 @@ import type { Member } from '../../auth/member.ts'
  * be one.
  * @throws AppError `forbidden`
  */
-export function authorizeRole(member: Member, role: AccountRole | 'none' | undefined): void {
+export function authorizeRole(member: Member, role: PrincipalRole | undefined): void {
   if (role === 'owner') authorize(member, 'account', 'grant_owner', { tenantId: member.tenantId })
 }

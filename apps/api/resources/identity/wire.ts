@@ -1,7 +1,13 @@
 import type { NamespacePermission } from '#libs/authz'
 import { invalid, type Problem } from '#libs/base'
 import { cloud, type temporal, toTimestamp } from '#libs/cloud-api'
-import { type AccessSpec, type AccountRole, accountRoles, namespacePermissions } from '#libs/domain/users'
+import {
+  type AccessSpec,
+  type AccountRole,
+  accountRoles,
+  namespacePermissions,
+  type PrincipalRole,
+} from '#libs/domain/users'
 import type { GrantedAccess } from '#libs/store/access'
 import type { UserInvitationRow, UserRow } from '#libs/store/users'
 import type { HandlersOf } from '../operations/wire.ts'
@@ -45,10 +51,7 @@ export function accessFromWire(wire: WireAccess, field: string): AccessSpec {
 }
 
 /** Of a group, which may do without a role, and without any access. @throws AppError as {@link accessFromWire} */
-export function groupAccessFromWire(
-  wire: WireAccess | null | undefined,
-  field: string,
-): AccessSpec<AccountRole | 'none'> {
+export function groupAccessFromWire(wire: WireAccess | null | undefined, field: string): AccessSpec<PrincipalRole> {
   const problems: Problem[] = []
   const { role = 0, roleDeprecated = '' } = wire?.accountAccess ?? {}
   const none = (role ?? 0) === 0 && ['', 'none'].includes(roleDeprecated ?? '')

@@ -1,7 +1,7 @@
 import { invalid, invalidField, type Problem } from '#libs/base'
 import { cloud, type temporal, toTimestamp } from '#libs/cloud-api'
 import type { ServiceAccountSpec } from '#libs/domain/service-accounts'
-import { type AccessSpec, type AccountRole, accountRoles } from '#libs/domain/users'
+import { type AccessSpec, accountRoles, type PrincipalRole } from '#libs/domain/users'
 import type { GrantedAccess } from '#libs/store/access'
 import type { ServiceAccountRow } from '#libs/store/service-accounts'
 import { accessFromWire, accessToWire, permissionFromWire, permissionToWire } from '../identity/wire.ts'
@@ -50,7 +50,7 @@ export function serviceAccountSpecOf(
 export function wholeAccessIn({
   access,
   namespaceScopedAccess: scoped,
-}: ServiceAccountSpec): AccessSpec<AccountRole | 'none'> {
+}: ServiceAccountSpec): AccessSpec<PrincipalRole> {
   const namespaceAccesses = scoped === undefined ? {} : { [scoped.namespaceId]: scoped.permission }
   return access ?? { accountRole: 'none', namespaceAccesses, customRoleIds: [] }
 }
