@@ -65,7 +65,7 @@ describe('the rules of a namespace', () => {
   it('are five private ones at most', () => {
     expect(validateAttachment(['1', '2', '3', '4', '5'], found)).toEqual([])
     expect(validateAttachment([...found.keys()], found)).toHaveLength(1)
-    const withPublic = new Map([...found, ['6', { spec: open }]])
+    const withPublic = new Map<string, { spec: ConnectivityRuleSpec }>([...found, ['6', { spec: open }]])
     expect(validateAttachment([...withPublic.keys()], withPublic)).toEqual([])
   })
 })
