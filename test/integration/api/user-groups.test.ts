@@ -1,6 +1,6 @@
 import { status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type ApiUnderTest, type Principal, startApi } from './api-under-test.ts'
+import { type Answer, type ApiUnderTest, type Principal, startApi } from './api-under-test.ts'
 
 let api: ApiUnderTest
 let owner: Principal
@@ -255,15 +255,18 @@ describe('who is no owner makes none', () => {
     expect((await post(groups, { spec }, admin)).body.code).toBe(status.PERMISSION_DENIED)
     const kings = await newGroup(spec)
     const url = `${groups}/${kings}`
-    const denied = async (answer: Promise<{ body: { code: number } }>) =>
-      expect((await answer).body.code).toBe(status.PERMISSION_DENIED)
+    const denied = async (answer: Promise<Answer>, why = 'only account owners') =>
+      expect((await answer).body).toMatchObject({
+        code: status.PERMISSION_DENIED,
+        message: expect.stringContaining(why),
+      })
     await denied(add(kings, admin.id, admin))
     await denied(take(kings, owner.id, admin))
     await denied(remove(`${url}?resourceVersion=1`, admin))
     await denied(post(url, { spec: { ...spec, access: access('ADMIN') }, resourceVersion: '1' }, admin))
     const plain = await newGroup({ displayName: 'peasants' }, admin)
     const raised = { spec: { ...spec, displayName: 'peasants' }, resourceVersion: '1' }
-    await denied(post(`${groups}/${plain}`, raised, admin))
+    await denied(post(`${groups}/${plain}`, raised, admin), 'may not grant owner')
     // An admin reads it all the same, as everybody does.
     expect((await get(url, admin)).status).toBe(200)
     expect((await add(plain, admin.id, admin)).status).toBe(200)
