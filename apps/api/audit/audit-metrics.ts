@@ -8,10 +8,22 @@ export interface AuditMetrics {
 
 /** Of all writers of a process together. */
 export function auditMetrics(registry: Registry): AuditMetrics {
-  const counter = (name: string, help: string) => new Counter({ name, help, registers: [registry] })
+  const registers = [registry]
   return {
-    written: counter('aqueduct_audit_refusals_written_total', 'Entries of refusals that the audit log took'),
-    folded: counter('aqueduct_audit_refusals_folded_total', 'Refusals that became part of another’s entry'),
-    lost: counter('aqueduct_audit_entries_lost_total', 'Entries that were dropped before the audit log took them'),
+    written: new Counter({
+      name: 'aqueduct_audit_refusals_written_total',
+      help: 'Entries of refusals that the audit log took',
+      registers,
+    }),
+    folded: new Counter({
+      name: 'aqueduct_audit_refusals_folded_total',
+      help: 'Refusals that became part of another’s entry',
+      registers,
+    }),
+    lost: new Counter({
+      name: 'aqueduct_audit_entries_lost_total',
+      help: 'Entries that were dropped before the audit log took them',
+      registers,
+    }),
   }
 }
