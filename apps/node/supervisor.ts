@@ -46,7 +46,7 @@ export class Supervisor {
    */
   async apply(manifest: NodeManifest, signal: AbortSignal, onFiles: () => Promise<void>): Promise<void> {
     // A manifest that changes nothing but files, limits say, leaves a node that is ready as it is.
-    this.#applying = !this.#runs(manifest)
+    this.#applying ||= this.#manifest === undefined || !this.#runs(manifest)
     this.#manifest ??= manifest
     for (const name of ['run', 'log']) await mkdir(join(this.#dir, name), { recursive: true, mode: 0o700 })
     await writeNodeFiles(this.#dir, manifest.files)
