@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { edgeFiles, envoyArgs, renderBootstrap } from '#libs/domain/edges'
+import { edgeFiles, envoyArgs, type NexusRouterOptions, renderBootstrap } from '#libs/domain/edges'
 import { toolchain } from './toolchain.ts'
 
 /** A real Envoy in a node's folder, as the node agent runs it. */
@@ -15,11 +15,15 @@ export interface TestEnvoy {
   stop(): Promise<void>
 }
 
-/** @param dir a node's folder in which `EdgeCopy.prepare` or `followEdge` has made its files. */
-export async function startEnvoy(dir: string): Promise<TestEnvoy> {
+/**
+ * @param dir a node's folder in which `EdgeCopy.prepare` or `followEdge` has made its files.
+ * @param nexus where it routes Nexus operations; absent: nowhere.
+ */
+export async function startEnvoy(dir: string, nexus?: NexusRouterOptions): Promise<TestEnvoy> {
   const { envoy: command } = toolchain()
   mkdirSync(join(dir, 'edge'), { recursive: true })
-  const bootstrap = renderBootstrap({ nodeId: 'node-test', cellId: 'cell-test' }).replaceAll('{dir}', dir)
+  const options = { nodeId: 'node-test', cellId: 'cell-test', ...(nexus === undefined ? {} : { nexus }) }
+  const bootstrap = renderBootstrap(options).replaceAll('{dir}', dir)
   writeFileSync(join(dir, edgeFiles.bootstrap), bootstrap)
   // The keys are the test's: Envoy may say why it refuses a configuration.
   const args = envoyArgs(2).map((arg) => (arg === 'config:error' ? 'config:warning' : arg.replaceAll('{dir}', dir)))

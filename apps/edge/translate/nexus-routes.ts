@@ -21,7 +21,6 @@ const startPath = '/[^/]+/[^/]+'
 const cancelPath = '/[^/]+/[^/]+/cancel'
 /** The history service gives up after ten seconds; who hands a task to a worker gives up after sixty. */
 const timeout = '70s'
-const taskQueueName = /^[^\0]{1,1000}$/
 
 interface Cell {
   readonly secret: NexusSecret
@@ -80,7 +79,7 @@ function host({ secret }: Cell, domain: string, routes: readonly Proto[]): Proto
 }
 
 function isWhole(endpoint: EdgeNexusEndpoint, { namespaces }: Cell): boolean {
-  return namespaces.has(endpoint.targetNamespaceId) && taskQueueName.test(endpoint.targetTaskQueue)
+  return namespaces.has(endpoint.targetNamespaceId) && endpoint.targetTaskQueue.isWellFormed()
 }
 
 function endpointRoutes(cell: Cell, endpoint: EdgeNexusEndpoint): readonly Proto[] {

@@ -21,7 +21,14 @@ export {
   nexusProxyUrl,
   nexusTokenPrefix,
 } from './nexus-names.ts'
-export { luaMetadata, nexusCluster, nexusScope, operationTokenHeader, scopeHeader } from './nexus-router.ts'
+export {
+  luaMetadata,
+  type NexusRouterOptions,
+  nexusCluster,
+  nexusScope,
+  operationTokenHeader,
+  scopeHeader,
+} from './nexus-router.ts'
 export { linkFieldTypes, type PrivateLink, type ProxyField, proxyFieldOf } from './private-link.ts'
 export { proxyHeader } from './proxy-header.ts'
 export { edgeVersionPath } from './version-path.ts'
