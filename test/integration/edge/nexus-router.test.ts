@@ -107,9 +107,12 @@ async function route(endpoints: EdgeNexus['endpoints'], change: Partial<EdgeName
   expect(problems).toEqual([])
   await copy.take(readEdgeDocument(text))
   const target = { address, port, endpointId: 'nexus-mark', proxyAuthorization: password }
-  await until('the router has the routes', async () => {
+  // Each of Envoy's threads takes them up by itself.
+  let seen = 0
+  await until('every thread of the router has the routes', async () => {
     const look = await probeNexusRouter(target)
-    return look.kind === 'serving' && look.generation === generation
+    seen = look.kind === 'serving' && look.generation === generation ? seen + 1 : 0
+    return seen === 10
   })
 }
 

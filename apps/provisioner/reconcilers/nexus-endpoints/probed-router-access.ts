@@ -14,6 +14,8 @@ const system = systemActor('nexus-probe')
 /** Milliseconds that one step waits for the routers: they usually follow within a tenth of that. */
 const patienceMs = 3_000
 const pauseMs = 50
+/** In a row: each of Envoy's threads takes up routes by itself, some milliseconds after another. */
+const looks = 2
 
 /** Asks the routers themselves: "it acts" is seen, never guessed. */
 export class ProbedRouterAccess implements RouterAccess {
@@ -61,9 +63,10 @@ export class ProbedRouterAccess implements RouterAccess {
           endpointId,
           proxyAuthorization: nexusProxyAuthorization(secret),
         }
-        for (;;) {
+        for (let seen = 0; ; ) {
           const detail = judge(await probeNexusRouter(target))
-          if (detail === undefined || performance.now() + pauseMs > deadline) return detail
+          seen = detail === undefined ? seen + 1 : 0
+          if (seen === looks || performance.now() + pauseMs > deadline) return detail
           await sleep(pauseMs)
         }
       }),
