@@ -106,10 +106,28 @@ describe('renderNode', () => {
       'system.enableCrossNamespaceCommands': [{ value: false }],
       'system.enableRingpopTLS': [{ value: true }],
       'frontend.globalNamespaceRPS': [
+        { value: 2_000 },
         { value: 7, constraints: { namespace: 'a.t' } },
         { value: 5, constraints: { namespace: 'b.t' } },
       ],
+      'frontend.globalNamespaceRPS.visibility': [{ value: 30 }],
       'matching.enableFairness': [{ value: true, constraints: { namespace: 'b.t' } }],
+    })
+  })
+
+  it('tells the server of as many columns for search attributes as a namespace may have', () => {
+    expect(content(renderNode(input), 'config/temporal.json')).toMatchObject({
+      visibility: {
+        persistenceCustomSearchAttributes: {
+          Bool: 20,
+          Datetime: 20,
+          Double: 20,
+          Int: 20,
+          Keyword: 40,
+          KeywordList: 5,
+          Text: 5,
+        },
+      },
     })
   })
 })
