@@ -1,7 +1,7 @@
 import type { AuditEntry } from '#libs/store/audit'
 
 /** Milliseconds for which equal refusals of one caller become one entry. */
-export const foldMs = 30_000
+const foldMs = 30_000
 /** Different refusals of one tenant, or of all strangers together, that are told apart in that time. */
 const maxKeysOfGroup = 1_000
 /** The same over all tenants: what this process may hold in memory. */
@@ -17,7 +17,7 @@ interface Window {
 
 /**
  * Makes few entries of many equal refusals, so that a flood of them cannot fill the disk. The first one of its kind is an
- * entry at once; those that follow within {@link foldMs} become one entry together, with their number. Equal means: same
+ * entry at once; those that follow within 30 seconds become one entry together, with their number. Equal means: same
  * caller (principal, credential, source address), same operation, same outcome. Where somebody makes too many kinds of
  * them, as with many source addresses, the rest is told apart by operation and outcome alone.
  */
