@@ -104,6 +104,24 @@ const requests: Readonly<Record<string, (id: Ids) => readonly (readonly [id: str
     [namespace, { namespace, ...version }],
   ],
   DeleteNamespace: ({ namespace }) => [[namespace, { namespace, ...version }]],
+  RenameCustomSearchAttribute: ({ namespace }) => [
+    [
+      namespace,
+      {
+        namespace,
+        existingCustomSearchAttributeName: 'Customer',
+        newCustomSearchAttributeName: 'Victim',
+        ...version,
+      },
+    ],
+    [namespace, { namespace, ...version }],
+  ],
+  UpdateNamespaceTags: ({ namespace }) => [
+    [namespace, { namespace, tagsToUpsert: { owner: 'curious' } }],
+    [namespace, { namespace, tagsToRemove: ['team'] }],
+    [namespace, { namespace }],
+  ],
+  GetNamespaceCapacityInfo: ({ namespace }) => [[namespace, { namespace }]],
   GetAsyncOperation: ({ operationId }) => [[operationId, { asyncOperationId: operationId }]],
   GetApiKey: ({ keyId }) => [[keyId, { keyId }]],
   GetApiKeys: ({ userId, serviceAccountId }) => [
