@@ -82,7 +82,12 @@ export const openapi = fp<OpenapiOptions>(
       staticCSP: contentSecurityPolicy,
       uiConfig: { docExpansion: 'none', deepLinking: true, validatorUrl: null },
     })
-    app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+    // Written once: anybody may ask for it as often as they like, and it is large.
+    let text: string | undefined
+    app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) => {
+      text ??= JSON.stringify(app.swagger())
+      return reply.type('application/json; charset=utf-8').send(text)
+    })
   },
   { name: 'openapi', fastify: '5.x' },
 )

@@ -27,7 +27,7 @@ export const limitsSchema = answer({
 })
 const wantedSchema = request(each(() => ({ ...integer, minimum: 1, maximum: highestPace })))
 
-/** How fast a tenant may be, and the way to change it. Replicas of the API follow within a second. */
+/** How fast a tenant may be, and the way to change it. Replicas of the API follow within two seconds. */
 export function tenantLimitRoutes(app: FastifyInstance, { database }: OperatorContext): void {
   app.get<ById>(
     '/tenants/:id/limits',

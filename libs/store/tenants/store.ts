@@ -65,7 +65,7 @@ export async function setTenantState(
   return row ?? getTenant(trx, proof)
 }
 
-/** Replaces what is set for a tenant; whatever is left out is as by default. Replicas of the API follow within a second. */
+/** Replaces what is set for a tenant; whatever is left out is as by default. Replicas of the API follow within two seconds. */
 export async function setTenantLimits(
   trx: Trx,
   proof: Authorized<'tenant', 'update_limits'>,
