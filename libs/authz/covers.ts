@@ -1,11 +1,11 @@
 import { AppError } from '#libs/base'
-import type { CustomPermission, CustomResourceType } from '#libs/domain/custom-roles'
+import { type CustomPermission, type CustomResourceType, customResourceTypes } from '#libs/domain/custom-roles'
 import type { AnyTarget } from './any-target.ts'
 import type { Limit } from './authorized.ts'
 import type { Access, NamespacePermission, PrincipalRole, ServiceAccountClaims, UserClaims } from './claims.ts'
 import { decide } from './decide.ts'
 import { isAccountAdmin, namespacePermissionOf, permissionIncludes } from './namespace-permission.ts'
-import { policy } from './policy.ts'
+import { policy, type Resource } from './policy.ts'
 
 /** What somebody is about to give to a principal, a group or a custom role, or finds that it has. */
 export interface Given {
@@ -28,6 +28,7 @@ export function assertCovers(giver: UserClaims | ServiceAccountClaims, given: Gi
 
 /** Whether whoever has all of this could do nothing that the giver cannot: on every row of the policy. */
 export function covers(giver: UserClaims | ServiceAccountClaims, given: Given): boolean {
+  if (giver.roles.has('owner')) return true
   const { tenantId } = giver
   const receiver: typeof giver = {
     ...giver,
@@ -37,37 +38,39 @@ export function covers(giver: UserClaims | ServiceAccountClaims, given: Given): 
   }
   if (isAccountAdmin(receiver) && !isAccountAdmin(giver)) return false
   if (!holdsGrants(giver, given.namespaceGrants)) return false
-  const targets = [{ tenantId }, ...namedTargets(tenantId, given)]
-  return Object.entries(policy).every(([resource, actions]) =>
-    Object.keys(actions).every((action) =>
-      targets.every((target) =>
-        includes(decide(giver, resource, action, target), decide(receiver, resource, action, target)),
-      ),
-    ),
+  const reachesNoFurther = (resource: Resource, target: AnyTarget) =>
+    Object.keys(policy[resource]).every((action) =>
+      includes(decide(giver, resource, action, target), decide(receiver, resource, action, target)),
+    )
+  return (
+    resources.every((resource) => reachesNoFurther(resource, { tenantId })) &&
+    namedTargets(tenantId, given).every(({ resource, target }) => reachesNoFurther(resource, target))
   )
 }
+
+const resources = Object.keys(policy) as readonly Resource[]
 
 /** Grants are worth something on the data plane, too, of which the policy does not speak. */
 function holdsGrants(giver: Access, grants: Given['namespaceGrants']): boolean {
   return [...grants].every(([id, permission]) => permissionIncludes(namespacePermissionOf(giver, id), permission))
 }
 
-const namedBy: Readonly<Record<CustomResourceType, (tenantId: string, id: string) => AnyTarget>> = {
+const namedBy: Readonly<Record<CustomResourceType, (id: string) => AnyTarget>> = {
   account: (tenantId) => ({ tenantId }),
-  namespace: (tenantId, namespaceId) => ({ tenantId, namespaceId }),
-  nexus_endpoint: (tenantId, endpointId) => ({ tenantId, endpointId }),
-  connectivity_rule: (tenantId, ruleId) => ({ tenantId, ruleId }),
-  custom_role: (tenantId, roleId) => ({ tenantId, roleId }),
+  namespace: (namespaceId) => ({ namespaceId }),
+  nexus_endpoint: (endpointId) => ({ endpointId }),
+  connectivity_rule: (ruleId) => ({ ruleId }),
+  custom_role: (roleId) => ({ roleId }),
 }
 
-/** Everything that is given by name; whatever else is given reaches everything, or nothing. */
-function namedTargets(tenantId: string, { namespaceGrants, customPermissions }: Given): readonly AnyTarget[] {
-  return [
-    ...[...namespaceGrants.keys()].map((id) => namedBy.namespace(tenantId, id)),
-    ...customPermissions.flatMap(({ resourceType, resourceIds }) =>
-      resourceIds.map((id) => namedBy[resourceType](tenantId, id)),
-    ),
-  ]
+/** Everything that is given by name, each once; whatever else is given reaches everything, or nothing. */
+function namedTargets(tenantId: string, { namespaceGrants, customPermissions }: Given) {
+  return customResourceTypes.flatMap((resource) => {
+    const named = customPermissions.filter(({ resourceType }) => resourceType === resource)
+    const ids = new Set(named.flatMap(({ resourceIds }) => resourceIds))
+    if (resource === 'namespace') for (const id of namespaceGrants.keys()) ids.add(id)
+    return [...ids].map((id) => ({ resource, target: { tenantId, ...namedBy[resource](id) } }))
+  })
 }
 
 function includes(held: Limit | undefined, wanted: Limit | undefined): boolean {

@@ -17,30 +17,55 @@ export function customReach(
   target: AnyTarget,
   whole: Limit,
 ): readonly Limit[] {
-  const given = customActionGiving(resource, action)
-  if (given === undefined) return []
-  const limits: Limit[] = []
-  for (const permission of customPermissions) {
-    if (!given.on.includes(permission.resourceType)) continue
-    if (!permission.actions.some((pattern) => actionMatches(pattern, given.name))) continue
-    const limit = reachOf(permission, tenantId, target, whole)
-    if (limit !== undefined) limits.push(limit)
+  const gifts = giftsOf(customPermissions, resource, action)
+  return gifts.flatMap((gift) => reachOf(gift, tenantId, target, whole) ?? [])
+}
+
+/** What permissions give of one row of the policy, on one type of resource. */
+interface Gift {
+  readonly resourceType: CustomResourceType
+  readonly allowAll: boolean
+  readonly ids: ReadonlySet<string>
+}
+
+/** By the permissions of one caller, and by row: whoever is compared id by id is asked for the same row many times. */
+const known = new WeakMap<readonly CustomPermission[], Map<string, readonly Gift[]>>()
+
+function giftsOf(permissions: readonly CustomPermission[], resource: string, action: string): readonly Gift[] {
+  const custom = customActionGiving(resource, action)
+  if (custom === undefined) return []
+  let byAction = known.get(permissions)
+  if (byAction === undefined) {
+    byAction = new Map()
+    known.set(permissions, byAction)
   }
-  return limits
+  let gifts = byAction.get(custom.name)
+  if (gifts === undefined) {
+    gifts = custom.on.flatMap((resourceType) => {
+      const given = permissions.filter(
+        (each) =>
+          each.resourceType === resourceType && each.actions.some((pattern) => actionMatches(pattern, custom.name)),
+      )
+      const ids = new Set(given.flatMap(({ resourceIds }) => resourceIds))
+      return given.length === 0 ? [] : [{ resourceType, allowAll: given.some(({ allowAll }) => allowAll), ids }]
+    })
+    byAction.set(custom.name, gifts)
+  }
+  return gifts
 }
 
 function reachOf(
-  { resourceType, allowAll, resourceIds }: CustomPermission,
+  { resourceType, allowAll, ids }: Gift,
   tenantId: string,
   target: AnyTarget,
   whole: Limit,
 ): Limit | undefined {
   if (allowAll) return whole
   const named = idOf(resourceType, target)
-  if (named !== undefined) return resourceIds.includes(named) ? whole : undefined
+  if (named !== undefined) return ids.has(named) ? whole : undefined
   // A list of namespaces: these of them.
   if (resourceType !== 'namespace') return undefined
-  return { kind: 'only', namespaceIds: new Set(resourceIds.filter((id) => isNamespaceIdOf(id, tenantId))) }
+  return { kind: 'only', namespaceIds: new Set([...ids].filter((id) => isNamespaceIdOf(id, tenantId))) }
 }
 
 function idOf(resourceType: CustomResourceType, target: AnyTarget): string | undefined {

@@ -62,6 +62,16 @@ describe('a custom role', () => {
     ])
   })
 
+  it('has no more actions and ids in all than can be looked at in no time', () => {
+    const half = permission({ actions: Array.from({ length: 60 }, () => 'cloud.namespace.get') })
+    const ids = permission({ allowAll: false, resourceIds: Array.from({ length: 60 }, (_, n) => `x${n}.a1b2c`) })
+    const messages = (...permissions: CustomPermission[]) =>
+      validateCustomRole(spec(...permissions), 'a1b2c', actionsOn).map(({ message }) => message)
+    expect([messages(half), messages(ids)]).toEqual([[], []])
+    expect(messages(half, half)).toEqual(['at most 100 actions in all'])
+    expect(messages(ids, ids)).toEqual(['at most 100 resource_ids in all'])
+  })
+
   it('has nothing to change when only the order of its sets differs', () => {
     const update = (a: CustomPermission, b: CustomPermission) =>
       validateCustomRoleUpdate(spec(a), spec(b), 'a1b2c', actionsOn).map(({ message }) => message)

@@ -29,7 +29,10 @@ export type CustomActionCatalogue = (resourceType: CustomResourceType) => readon
 const maxName = 64
 const maxDescription = 256
 const maxPermissions = 20
-/** Roles are read at every call of whoever holds them: these bounds keep one from making all calls slow. */
+/**
+ * In all permissions of a role together. Roles are read at every call of whoever holds them, and compared id by id with
+ * what their makers have: these bounds keep one from making calls slow.
+ */
 const maxActions = 100
 const maxResourceIds = 100
 
@@ -50,6 +53,9 @@ export function validateCustomRole(
   report('spec.description', paragraphMistake(spec.description, 0, maxDescription))
   if (spec.permissions.length === 0) report('spec.permissions', 'must have at least one permission')
   if (spec.permissions.length > maxPermissions) report('spec.permissions', `at most ${maxPermissions} permissions`)
+  const count = (list: 'actions' | 'resourceIds') => spec.permissions.reduce((sum, each) => sum + each[list].length, 0)
+  if (count('actions') > maxActions) report('spec.permissions', `at most ${maxActions} actions in all`)
+  if (count('resourceIds') > maxResourceIds) report('spec.permissions', `at most ${maxResourceIds} resource_ids in all`)
   for (const [index, permission] of spec.permissions.slice(0, maxPermissions).entries()) {
     const field = `spec.permissions[${index}]`
     report(`${field}.resources`, resourcesMistake(permission, tenantId))
@@ -81,7 +87,6 @@ function resourcesMistake(
 ): string | undefined {
   if (allowAll && resourceIds.length > 0) return 'resource_ids must be empty when allow_all is true'
   if (!allowAll && resourceIds.length === 0) return 'allow_all must be true when resource_ids is empty'
-  if (resourceIds.length > maxResourceIds) return `at most ${maxResourceIds} resource_ids`
   const stranger = resourceIds.find((id) => !mayBeIdOf(resourceType, id, tenantId))
   if (stranger === undefined) return undefined
   return `${customResourceTypeNames[resourceType].words} ${JSON.stringify(stranger)} not found`
@@ -99,7 +104,6 @@ function actionsMistake(
   actionsOn: CustomActionCatalogue,
 ): string | undefined {
   if (actions.length === 0) return 'must have at least one action'
-  if (actions.length > maxActions) return `at most ${maxActions} actions`
   const known = actionsOn(resourceType)
   const unknown = actions.find((pattern) => !known.some((action) => actionMatches(pattern, action)))
   if (unknown === undefined) return undefined
