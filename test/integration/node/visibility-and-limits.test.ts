@@ -68,6 +68,14 @@ const samples: Readonly<
 }
 const types = Object.keys(searchAttributeLimits) as SearchAttributeType[]
 
+/** As the cell's own role. */
+async function connected(database: string): Promise<PostgresClient> {
+  const { host, port, user, password } = cell.input.database
+  const pg = new PostgresClient({ host, port, user, password, database })
+  await pg.connect()
+  return pg
+}
+
 test('as many attributes of every type as the limits say are written and found, by the last of them too', async () => {
   const client = await newNamespace('wide.a1b2c')
   const wanted = types.flatMap((type) =>
@@ -97,15 +105,7 @@ test('as many attributes of every type as the limits say are written and found, 
 }, 60_000)
 
 test('a query by one of the added columns uses its index', async () => {
-  const { database } = cell.input
-  const pg = new PostgresClient({
-    host: database.host,
-    port: database.port,
-    user: database.user,
-    password: database.password,
-    database: database.visibilityName,
-  })
-  await pg.connect()
+  const pg = await connected(cell.input.database.visibilityName)
   try {
     const { rows: indexes } = await pg.query(
       "select count(*)::int as count from pg_indexes where indexname like 'aqueduct_by_%'",
@@ -155,8 +155,33 @@ test('a renamed attribute keeps what workflows have stored, and its old name can
   })
 }, 60_000)
 
+test('task queues are fair in the namespace that asked for it alone', async () => {
+  const pg = await connected(cell.input.database.name)
+  /** A fair queue keeps its tasks in tables of its own. */
+  const tasks = async (table: string, taskQueue: string) =>
+    (await pg.query(`select 1 from ${table} where position($1::bytea in task_queue_id) > 0`, [Buffer.from(taskQueue)]))
+      .rowCount
+  try {
+    for (const [name, fair, plain] of [
+      ['slow.a1b2c', 'tasks_v2', 'tasks'],
+      ['plain.a1b2c', 'tasks', 'tasks_v2'],
+    ] as const) {
+      const client = await newNamespace(name)
+      const taskQueue = `queue-of-${name}`
+      await client.workflow.start('nothing', { workflowId: 'waits', taskQueue })
+      await vi.waitFor(async () => expect(await tasks(fair, taskQueue), `${fair} of ${name}`).toBeGreaterThan(0), {
+        timeout: 10_000,
+        interval: 100,
+      })
+      expect(await tasks(plain, taskQueue), `${plain} of ${name}`).toBe(0)
+    }
+  } finally {
+    await pg.end()
+  }
+}, 30_000)
+
 test('limits act on the namespace that has them alone, and new ones are read without a restart', async () => {
-  const slow = await newNamespace('slow.a1b2c')
+  const slow = new Client({ connection, namespace: 'slow.a1b2c' })
   const free = await newNamespace('free.a1b2c')
   const refusals = async (client: Client, calls: number): Promise<number> => {
     const { workflowService } = connection
