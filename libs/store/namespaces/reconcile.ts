@@ -5,6 +5,7 @@ import { type NamespaceState, statesUnderWay } from '#libs/domain/namespaces'
 import { openStates } from '#libs/domain/operations'
 import type { Executor, Trx } from '../database.ts'
 import { newLeaseEnd, StaleWriterError } from '../lease.ts'
+import { endOperations, tellOperations } from '../operations/progress.ts'
 import type { NamespaceRow } from './store.ts'
 import type { LimitsRecord } from './table.ts'
 
@@ -78,15 +79,6 @@ export async function doubtNamespace(executor: Executor, proof: Authorized<'name
     }))
     .where('id', '=', proof.target.namespaceId)
     .where('state', '<>', 'deleted')
-    .execute()
-}
-
-async function tellOperations(executor: Executor, namespaceId: string, waitingFor: string): Promise<void> {
-  await executor
-    .updateTable('operations')
-    .set({ state: 'in_progress', waiting_for: waitingFor, started_at: sql<Date>`coalesce(started_at, now())` })
-    .where('resource_id', '=', namespaceId)
-    .where('state', 'in', openStates)
     .execute()
 }
 
@@ -172,28 +164,6 @@ function capacityEnded(outcome: 'completed' | 'failed'): RawBuilder<string | nul
   const ended = outcome === 'completed' ? sql`${request} || ${current}` : request
   return sql`case when capacity_status ? 'request' and not (capacity_status->'request' ? 'outcome')
     then capacity_status || ${ended} else capacity_status end`
-}
-
-async function endOperations(
-  trx: Trx,
-  resourceId: string,
-  generation: number,
-  state: 'fulfilled' | 'failed',
-  reason: string,
-): Promise<void> {
-  await trx
-    .updateTable('operations')
-    .set({
-      state,
-      failure_reason: reason,
-      waiting_for: '',
-      finished_at: new Date(),
-      started_at: sql<Date>`coalesce(started_at, now())`,
-    })
-    .where('resource_id', '=', resourceId)
-    .where('generation', '<=', generation)
-    .where('state', 'in', openStates)
-    .execute()
 }
 
 /** Rows that are not where their spec wants them and that do not rest, whoever should have woken their reconciler. */

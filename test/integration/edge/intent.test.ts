@@ -90,6 +90,10 @@ async function grant(principalId: string, permission: string): Promise<void> {
 
 const tokens = () => new NamespaceTokens({ database: edge, sealer: box })
 async function intentOf(id: string, kept = tokens()) {
+  return (await wholeIntent(kept))?.namespaces.find((namespace) => namespace.id === id)
+}
+
+async function wholeIntent(kept = tokens()) {
   const deps = {
     database: edge,
     sealer: box,
@@ -99,8 +103,7 @@ async function intentOf(id: string, kept = tokens()) {
     edgePrivatePort: 7234,
     frontendPort: 7243,
   }
-  const intent = await readIntent(deps, 'cell-1')
-  return intent?.namespaces.find((namespace) => namespace.id === id)
+  return readIntent(deps, 'cell-1')
 }
 
 test('who may write and read comes from roles and grants, tenant by tenant', async () => {
@@ -246,4 +249,50 @@ test('edges are told of every change that they have to follow, of whichever noun
   ending.abort()
   await listening
   expect(missed).toEqual([])
+})
+
+test('Nexus endpoints are routed as far as rows and tenants go, and the edge is told of them', async () => {
+  const said: string[] = []
+  const ending = new AbortController()
+  const url = testDatabase.roleUrl('aqueduct_edge')
+  const listening = listenForEdgeChanges({
+    url,
+    onChange: (cellId) => said.push(cellId),
+    onLoss: () => undefined,
+    signal: ending.signal,
+  })
+  await until('it listens', () => said.includes('*'))
+  expect((await wholeIntent())?.nexus).toMatchObject({ endpoints: [], callers: [] })
+  // Rows that no API would write: nothing of another tenant comes of them.
+  await admin.query(`
+    insert into nexus_endpoints (id, tenant_id, name, target_namespace_id, target_task_queue, allowed_namespace_ids, cell_id, served, state, created_by)
+    values ('nexus-1', 'aaaaa', 'payments', 'n.aaaaa', 'q', '{n.aaaaa,n.bbbbb}', 'cell-1', true, 'active', 'x'),
+           ('nexus-2', 'aaaaa', 'foreign', 'n.bbbbb', 'q', '{n.aaaaa}', 'cell-1', true, 'active', 'x'),
+           ('nexus-3', 'aaaaa', 'unserved', 'n.aaaaa', 'q', '{n.aaaaa}', 'cell-1', false, 'active', 'x'),
+           ('nexus-4', 'aaaaa', 'gone', 'n.aaaaa', 'q', '{n.aaaaa}', 'cell-1', true, 'deleted', 'x')`)
+  expect((await wholeIntent())?.nexus).toEqual({
+    secret: expect.stringMatching(/^[0-9a-f]{64}$/),
+    endpoints: [
+      {
+        id: 'nexus-1',
+        name: 'payments',
+        generation: 1,
+        targetNamespaceId: 'n.aaaaa',
+        targetTaskQueue: 'q',
+        allowedNamespaceIds: ['n.aaaaa'],
+      },
+    ],
+    callers: ['n.aaaaa'],
+  })
+  said.length = 0
+  await admin.query("update nexus_endpoints set served = true where id = 'nexus-3'")
+  await until('the edge is told of what is served', () => said.includes('cell-1'))
+  said.length = 0
+  await admin.query("update nexus_endpoints set generation = 2 where id = 'nexus-1'")
+  await until('the edge is told of what changed', () => said.includes('cell-1'))
+  // Operations that are under way are completed, also after the last endpoint.
+  await admin.query("update nexus_endpoints set state = 'deleted', served = false")
+  expect((await wholeIntent())?.nexus).toMatchObject({ endpoints: [], callers: ['n.aaaaa'] })
+  ending.abort()
+  await listening
 })

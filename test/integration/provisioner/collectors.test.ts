@@ -112,3 +112,22 @@ test('an operation past its deadline fails with what it waited for, and its name
   ])
   expect(await failOverdueOperations({ database, logger })).toBe(0)
 })
+
+test('an operation on a Nexus endpoint that is past its deadline fails alike', async () => {
+  await admin.query(`
+    insert into namespaces (id, tenant_id, name, region, spec, created_by, state) values
+    ('target.abcde', 'abcde', 'target', 'aws-us-east-1', '{}', 'x', 'active')`)
+  await admin.query(`
+    insert into nexus_endpoints (id, tenant_id, name, target_namespace_id, target_task_queue, allowed_namespace_ids, created_by)
+    values ('nexus-late', 'abcde', 'payments', 'target.abcde', 'q', '{}', 'x')`)
+  await admin.query(`
+    insert into operations (tenant_id, id, rpc, request_hash, request, resource_kind, resource_id, generation, state, requested_by, deadline_at)
+    values ('abcde', 'op', 'CreateNexusEndpoint', '', '', 'nexus_endpoint', 'nexus-late', 1, 'pending', 'x', now() - interval '1 second')`)
+  expect(await failOverdueOperations({ database, logger })).toBe(1)
+  const { rows } = await admin.query(
+    'select o.state, o.failure_reason, e.state as endpoint from operations o join nexus_endpoints e on e.id = o.resource_id',
+  )
+  expect(rows).toEqual([
+    { state: 'failed', failure_reason: 'not done in time: nobody has begun it', endpoint: 'activation_failed' },
+  ])
+})
