@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SubjectLease } from './subject-lease.ts'
 
-/** Milliseconds that a refusal is held back. */
+/** Milliseconds that a refusal is held back, on average. */
 const holdMs = 1000
 /** Refusals that are held at once in this process: each holds a call's place and a timer, and little else. */
 const maxHeld = 2000
@@ -30,7 +30,8 @@ export class HeldRefusals {
     if (refusals.count <= lease.perSecond || this.#held >= maxHeld) return
     this.#held += 1
     try {
-      await delay(holdMs)
+      // Never all of them to one moment: so many answers and next attempts at once would be what others wait for.
+      await delay(holdMs * (0.5 + Math.random()))
     } finally {
       this.#held -= 1
     }

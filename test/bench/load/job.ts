@@ -68,6 +68,11 @@ export interface PacedJob {
   readonly measureMs: number
 }
 
+export interface PacedResult extends LoadResult {
+  /** Milliseconds of each call. */
+  readonly times: readonly number[]
+}
+
 export type LoadJob = GrpcJob | RestJob | PacedJob | TurnsJob
 
 export interface LoadResult {

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { GeneratorAnswer } from './generator.ts'
-import type { GrpcJob, LoadJob, LoadResult, PacedJob, RestJob, TurnsJob, TurnsResult } from './job.ts'
+import type { GrpcJob, LoadJob, LoadResult, PacedJob, PacedResult, RestJob, TurnsJob, TurnsResult } from './job.ts'
 
 /** Makes load in a process of its own, so that client and server take no turns on one event loop. */
 export class LoadProcess {
@@ -19,6 +19,11 @@ export class LoadProcess {
       throw new Error(`${result.failures} calls failed, ${result.calls} did not: ${result.failure ?? 'no call ended'}`)
     }
     return result
+  }
+
+  /** As `run`. */
+  async pace(job: PacedJob): Promise<PacedResult> {
+    return (await this.run(job)) as PacedResult
   }
 
   /** @throws Error of the first call that fails. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { coerceError } from '#libs/base'
 import { percentile } from '../statistics.ts'
 import { http2Caller } from './http2-caller.ts'
-import type { LoadResult, PacedJob } from './job.ts'
+import type { PacedJob, PacedResult } from './job.ts'
 
 /**
  * A caller with manners: so many calls a second on one connection, evenly, whether the one before was answered or not.
@@ -15,7 +15,7 @@ export async function runPacedLoad({
   callsPerSecond,
   warmupMs,
   measureMs,
-}: PacedJob): Promise<LoadResult> {
+}: PacedJob): Promise<PacedResult> {
   const caller = await http2Caller(endpoint, path, message)
   try {
     const run = async (forMs: number) => {
@@ -43,6 +43,7 @@ export async function runPacedLoad({
     const { user, system } = process.cpuUsage(cpu)
     const [failure] = failures
     return {
+      times,
       calls: times.length,
       perSecond: times.length / seconds,
       p50: percentile(times, 0.5),
