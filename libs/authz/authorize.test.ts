@@ -17,6 +17,7 @@ import {
   type UserClaims,
 } from '#libs/authz'
 import { AppError } from '#libs/base'
+import { customResourceTypes } from '#libs/domain/custom-roles'
 import { decide } from './decide.ts'
 import { policy, whoMay } from './policy.ts'
 
@@ -200,6 +201,16 @@ const claimsOf: fc.Arbitrary<UserClaims> = fc.record({
     .map((grants): ReadonlyMap<string, NamespacePermission> => new Map(grants)),
   credential: fc.constant({ kind: 'api_key' as const, id: 'key-1' }),
 })
+const customPermission = fc.record({
+  resourceType: fc.constantFrom(...customResourceTypes),
+  resourceTypeAsSent: fc.constant(''),
+  allowAll: fc.boolean(),
+  resourceIds: fc.array(fc.oneof(namespaceIds, tenants), { maxLength: 3 }),
+  actions: fc.array(fc.constantFrom('cloud.*', 'cloud.namespace.*', 'cloud.user.*', 'cloud.namespace.list'), {
+    minLength: 1,
+    maxLength: 2,
+  }),
+})
 const everyAction = Object.entries(policy).flatMap(([resource, actions]) =>
   Object.keys(actions).map((action) => ({ resource, action })),
 )
@@ -235,6 +246,29 @@ describe('the policy', () => {
         }
       }),
     )
+  })
+
+  it('never takes away by a custom role what somebody has without it, nor crosses tenants for one', () => {
+    fc.assert(
+      fc.property(claimsOf, customPermission, actions, targets, (claims, permission, { resource, action }, target) => {
+        const before = decide(claims, resource, action, target)
+        const after = decide({ ...claims, customPermissions: [permission] }, resource, action, target)
+        expect(widthOf(after)).toBeGreaterThanOrEqual(widthOf(before))
+        if (target.tenantId !== tenantId || target.namespaceId?.endsWith('.zzzzz')) expect(after).toEqual(before)
+        if (after?.kind === 'only') for (const id of after.namespaceIds) expect(id.endsWith(`.${tenantId}`)).toBe(true)
+      }),
+    )
+    const everything = customResourceTypes.map((resourceType) => ({
+      resourceType,
+      resourceTypeAsSent: resourceType,
+      allowAll: true,
+      resourceIds: [],
+      actions: ['cloud.*'],
+    }))
+    const delegate = { ...user('read'), customPermissions: everything }
+    expect(decide(delegate, 'account', 'grant_owner', { tenantId })).toBeUndefined()
+    expect(decide(delegate, 'user', 'update', { tenantId, userId: 'usr-2' })).toEqual({ kind: 'not_account_owners' })
+    expect(dataPlanePermission(delegate, namespaceId)).toBeUndefined()
   })
 
   it('lets the most permissive of role and grant win', () => {
