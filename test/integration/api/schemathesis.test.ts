@@ -59,7 +59,7 @@ async function run(...options: readonly string[]): Promise<{ readonly code: numb
 
 /** Operation ids whose answer, as the document says, is 501. */
 async function unserved(): Promise<readonly string[]> {
-  const document: Document = await (await fetch(`${url}/openapi.json`)).json()
+  const document = (await (await fetch(`${url}/openapi.json`)).json()) as Document
   return Object.values(document.paths)
     .flatMap((path) => Object.values(path))
     .flatMap(({ operationId, responses }) => ('501' in responses ? [operationId] : []))
