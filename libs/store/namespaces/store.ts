@@ -181,8 +181,18 @@ export async function replaceToldSpec(
   throw staleVersion('namespace', resourceVersion, (await getNamespace(trx, proof)).resource_version)
 }
 
-/** Waits for whoever changes it at the same time. @throws AppError `not_found` */
-export async function lockNamespace(trx: Trx, proof: Authorized<'namespace', 'update_tags'>): Promise<NamespaceRow> {
+/**
+ * Waits for whoever changes it at the same time: for changes that are made from what is there. The version alone does not
+ * guard them, since a rename and a change of tags leave it as it is.
+ * @throws AppError `not_found`
+ */
+export async function lockNamespace(
+  trx: Trx,
+  proof:
+    | Authorized<'namespace', 'update'>
+    | Authorized<'namespace', 'rename_search_attribute'>
+    | Authorized<'namespace', 'update_tags'>,
+): Promise<NamespaceRow> {
   const { tenantId, namespaceId } = proof.target
   const row = await trx
     .selectFrom('namespaces')

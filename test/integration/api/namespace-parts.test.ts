@@ -62,6 +62,30 @@ describe('RenameCustomSearchAttribute', () => {
     expect(rows).toHaveLength(1)
   })
 
+  test('of two attributes at once, and an update beside it, loses none of the three', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const id = await created(`rename-race-${round}`, attributes)
+      const { spec } = await read(id)
+      const [first, second, update] = await Promise.all([
+        rest(id),
+        rest(id, { existingCustomSearchAttributeName: 'B', newCustomSearchAttributeName: 'D' }),
+        api.rest(owner.token, 'POST', `/cloud/namespaces/${id}`, {
+          spec: { ...spec, retentionDays: 3 },
+          resourceVersion: '1',
+        }),
+      ])
+      const after = (await read(id)).spec
+      // An update that came first has made the version stale for the renames; one that came later lacks the new names.
+      const expected = {
+        [first.status === 200 ? 'C' : 'A']: keyword,
+        [second.status === 200 ? 'D' : 'B']: keyword,
+      }
+      expect(after.searchAttributes).toEqual(expected)
+      expect(after.retentionDays).toBe(update.status === 200 ? 3 : 7)
+      expect([first, second, update].some((answer) => answer.status === 200)).toBe(true)
+    }
+  })
+
   test('over gRPC too', async () => {
     const id = await created('rename-grpc', attributes)
     const { asyncOperation } = await api.grpc(owner.token, 'RenameCustomSearchAttribute', request(id))

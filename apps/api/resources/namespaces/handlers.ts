@@ -24,9 +24,9 @@ import {
   beginCapacityRequest,
   createNamespace,
   findNamespaces,
-  getNamespace,
   grantToCreator,
   listNamespaces,
+  lockNamespace,
   markNamespaceDeleting,
   type NamespaceRow,
   replaceToldSpec,
@@ -128,7 +128,7 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
         deps,
         { rpc: 'UpdateNamespace', request, context },
         async (trx, operationId) => {
-          const present = await getNamespace(trx, proof)
+          const present = await lockNamespace(trx, proof)
           const spec = specFromWire(request.spec, present.spec)
           if (String(present.resource_version) !== version) {
             throw staleVersion('namespace', version, present.resource_version)

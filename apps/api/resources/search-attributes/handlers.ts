@@ -2,7 +2,7 @@ import { authorize } from '#libs/authz'
 import { invalid } from '#libs/base'
 import { renamed, renameProblems } from '#libs/domain/namespaces'
 import { staleVersion } from '#libs/store'
-import { getNamespace, renameSearchAttributes } from '#libs/store/namespaces'
+import { lockNamespace, renameSearchAttributes } from '#libs/store/namespaces'
 import { memberOf } from '../../auth/member.ts'
 import { type MutationDeps, mutate, requiredVersion } from '../operations/mutation.ts'
 import { operationToWire } from '../operations/wire.ts'
@@ -19,7 +19,7 @@ export function searchAttributeHandlers(deps: MutationDeps): SearchAttributeHand
         deps,
         { rpc: 'RenameCustomSearchAttribute', request, context },
         async (trx) => {
-          const { spec, resource_version: present } = await getNamespace(trx, proof)
+          const { spec, resource_version: present } = await lockNamespace(trx, proof)
           if (String(present) !== version) throw staleVersion('namespace', version, present)
           const attributes = spec.searchAttributes ?? {}
           const from = request.existingCustomSearchAttributeName ?? ''
