@@ -14,7 +14,7 @@ import {
   operationTokenHeader,
 } from '#libs/domain/edges'
 import { any, type Proto } from './envoy.ts'
-import { escapePattern } from './text-pattern.ts'
+import { anyOf, escapePattern } from './text-pattern.ts'
 
 /** As the cell's history service puts it after an endpoint's URL: `/<service>/<operation>`, each percent-encoded. */
 const startPath = '/[^/]+/[^/]+'
@@ -90,14 +90,14 @@ function endpointRoutes(cell: Cell, endpoint: EdgeNexusEndpoint): readonly Proto
   const upstream =
     `/namespaces/${encodeURIComponent(target.id)}` +
     `/task-queues/${encodeURIComponent(endpoint.targetTaskQueue)}/nexus-services`
-  const starts = [...new Set(endpoint.allowedNamespaceIds)].sort().flatMap((id) => {
-    const caller = namespaces.get(id)
+  const allowed = [...new Set(endpoint.allowedNamespaceIds)].sort().filter((id) => {
     // The rows say so too; a tenant's namespaces end in the tenant's id, so that this wall needs nothing but the names.
-    if (caller === undefined || tenantOf(caller.id) !== tenantOf(target.id)) return []
-    const callback = encodeURIComponent(`http://${nexusCallbackHost(secret, id)}/namespaces/${id}/nexus/callback`)
-    const match = { ...startOf(id), headers: [post] }
-    return [forward(match, target, { upstream, callback, token_prefix: prefix })]
+    return namespaces.has(id) && tenantOf(id) === tenantOf(target.id)
   })
+  const callbacks = Object.fromEntries(allowed.map((id) => [id, nexusCallbackHost(secret, id)]))
+  const starts = anyOf(allowed).map((regex) =>
+    forward(startOf(regex), target, { upstream, callbacks, token_prefix: prefix }),
+  )
   const cancel = {
     safe_regex: { regex: cancelPath },
     headers: [post, { name: operationTokenHeader, string_match: { prefix } }],
@@ -105,10 +105,11 @@ function endpointRoutes(cell: Cell, endpoint: EdgeNexusEndpoint): readonly Proto
   return [...starts, forward(cancel, target, { upstream, token_prefix: prefix })]
 }
 
-function startOf(callerId: string): Proto {
+function startOf(callers: string): Proto {
   return {
     safe_regex: { regex: startPath },
-    query_parameters: [{ name: 'callback', string_match: { exact: callerId } }],
+    query_parameters: [{ name: 'callback', string_match: { safe_regex: { regex: callers } } }],
+    headers: [post],
   }
 }
 
@@ -135,7 +136,7 @@ function noCallback(): Proto {
 }
 
 /** A tenant that is suspended loses nothing by it: what it called is called again, until somebody answers or gives up. */
-function forward(match: Proto, { tokens, suspended }: EdgeNamespace, lua: Readonly<Record<string, string>>): Proto {
+function forward(match: Proto, { tokens, suspended }: EdgeNamespace, lua: Proto): Proto {
   if (suspended) return refuse(match, 503, 'UNAVAILABLE', 'the tenant is suspended')
   return {
     match,

@@ -120,8 +120,9 @@ function connectionManager(scopedRoutes: unknown): unknown {
 }
 
 /**
- * What Envoy's routes cannot say: the way to the target before the path, the callback in place of the caller's name, and
- * the prefix of operation tokens, put before on the way out and taken away on the way in.
+ * What Envoy's routes cannot say: the way to the target before the path, the caller's callback in place of its name, and
+ * the prefix of operation tokens, put before on the way out and taken away on the way in. Whoever gets here has been let
+ * through by a route; a caller that the route does not name in its metadata gets no further all the same.
  */
 const script = `
 function envoy_on_request(handle)
@@ -129,11 +130,17 @@ function envoy_on_request(handle)
   local upstream = route:get('upstream')
   if upstream == nil then return end
   local headers = handle:headers()
-  local operation = string.match(headers:get(':path'), '^[^?]*')
-  local callback = route:get('callback')
-  if callback ~= nil then
-    headers:replace(':path', upstream .. operation .. '?callback=' .. callback)
+  local callbacks = route:get('callbacks')
+  if callbacks ~= nil then
+    local operation, caller = string.match(headers:get(':path'), '^([^?]*)%?callback=([%w.-]*)$')
+    if caller == nil or callbacks[caller] == nil then
+      handle:respond({[':status'] = '404'}, '')
+      return
+    end
+    local back = 'http%3A%2F%2F' .. callbacks[caller] .. '%2Fnamespaces%2F' .. caller .. '%2Fnexus%2Fcallback'
+    headers:replace(':path', upstream .. operation .. '?callback=' .. back)
   else
+    local operation = string.match(headers:get(':path'), '^[^?]*')
     local prefix = route:get('token_prefix')
     local token = headers:get('${operationTokenHeader}')
     headers:replace('${operationTokenHeader}', string.sub(token, string.len(prefix) + 1))
@@ -143,7 +150,7 @@ end
 
 function envoy_on_response(handle)
   local route = handle:metadata()
-  if route:get('callback') == nil or handle:headers():get(':status') ~= '201' then return end
+  if route:get('callbacks') == nil or handle:headers():get(':status') ~= '201' then return end
   -- What was asked of the route is gone once the body has been waited for.
   local prefix = route:get('token_prefix')
   local body = handle:body()
