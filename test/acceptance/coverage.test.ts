@@ -36,3 +36,11 @@ test('API_COVERAGE.md names files that exist', () => {
     for (const file of tests) expect(files, name).toContain(file)
   }
 })
+
+test('every method in API_COVERAGE.md is called through npm’s client by one of its files', () => {
+  for (const [name, tests] of rows()) {
+    const call = `.${name.charAt(0).toLowerCase()}${name.slice(1)}(`
+    const callers = tests.filter((file) => readFileSync(join(import.meta.dirname, file), 'utf8').includes(call))
+    expect(callers, name).not.toEqual([])
+  }
+})
