@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { authorize } from '#libs/authz'
+import { type Authorized, authorize } from '#libs/authz'
 import { notFound } from '#libs/base'
 import { type GroupChange, groupFromScim, parseFilter, patchGroup, readPatch } from '#libs/domain/scim'
-import type { Executor } from '#libs/store'
+import type { Executor, Trx } from '#libs/store'
+import { accessOf, noAccess } from '#libs/store/access'
 import { assertRoom } from '#libs/store/tenants'
 import {
   changeGroupMembers,
@@ -15,6 +16,9 @@ import {
   type UserGroupRow,
   updateUserGroup,
 } from '#libs/store/user-groups'
+import type { Member } from '../auth/member.ts'
+import { authorizeAccess } from '../resources/identity/authorize-access.ts'
+import { userGroupSpecOf } from '../resources/user-groups/wire.ts'
 import { type ScimCaller, scimCallerOf } from './caller.ts'
 import { change } from './change.ts'
 import { listResponse, readListQuery } from './list.ts'
@@ -84,6 +88,7 @@ export function scimGroups(app: FastifyInstance, { database }: ScimDeps): void {
     const proof = authorize(member, 'user_group', 'delete', { tenantId, groupId: request.params.id })
     await change(database, request, async (trx) => {
       const present = await provisioned(trx, proof)
+      await authorizeGroup(trx, member, proof, present)
       await deleteUserGroup(trx, proof, String(present.resource_version))
       return present
     })
@@ -97,6 +102,7 @@ export function scimGroups(app: FastifyInstance, { database }: ScimDeps): void {
     const proof = authorize(member, 'user_group', 'update', { tenantId, groupId: request.params.id })
     const row = await change(database, request, async (trx) => {
       const present = await provisioned(trx, proof)
+      await authorizeGroup(trx, member, proof, present)
       await changeGroupMembers(trx, proof, wanted)
       const displayName = wanted.displayName ?? present.display_name
       const idpId = wanted.externalId ?? present.scim_idp_id ?? ''
@@ -114,6 +120,17 @@ async function provisioned(executor: Executor, ref: UserGroupRef<'read' | 'updat
   const row = await getUserGroup(executor, ref)
   if (row.kind !== 'scim') throw notFound('user group', row.id)
   return row
+}
+
+/** Whoever fills a group gives what the group has, over SCIM as anywhere. @throws AppError `forbidden` */
+async function authorizeGroup(
+  trx: Trx,
+  member: Member,
+  proof: Authorized<'user_group', 'update'> | Authorized<'user_group', 'delete'>,
+  row: UserGroupRow,
+): Promise<void> {
+  const access = (await accessOf(trx, proof, [row.id])).get(row.id) ?? noAccess
+  await authorizeAccess(trx, member, { before: userGroupSpecOf(row, access).access })
 }
 
 async function describe(

@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { authorize } from '#libs/authz'
+import { type Authorized, authorize } from '#libs/authz'
 import { parseFilter, patchUser, readPatch, ScimError, type UserResource, userFromScim } from '#libs/domain/scim'
 import { normalizeEmail } from '#libs/domain/users'
+import type { Trx } from '#libs/store'
+import { accessOf, noAccess } from '#libs/store/access'
 import { assertRoom } from '#libs/store/tenants'
 import {
   createUser,
@@ -12,6 +14,9 @@ import {
   provisionUser,
   type UserRow,
 } from '#libs/store/users'
+import type { Member } from '../auth/member.ts'
+import { authorizeAccess } from '../resources/identity/authorize-access.ts'
+import { userSpecOf } from '../resources/users/wire.ts'
 import { invitationExpiry } from '../signup/invitation-token.ts'
 import { scimCallerOf } from './caller.ts'
 import { change } from './change.ts'
@@ -74,6 +79,7 @@ export function scimUsers(app: FastifyInstance, deps: ScimDeps): void {
     const proof = authorize(member, 'user', 'delete', { tenantId, userId: request.params.id })
     await change(database, request, async (trx) => {
       const present = await getUser(trx, proof)
+      await authorizeUser(trx, member, proof, present)
       await deleteUser(trx, proof, String(present.resource_version))
       return present
     })
@@ -95,10 +101,23 @@ export function scimUsers(app: FastifyInstance, deps: ScimDeps): void {
         throw new ScimError('mutability', 'userName cannot be changed: delete the user, and make another one')
       }
       const same = wanted.externalId === current.externalId && wanted.active === current.active
-      return same ? present : provisionUser(trx, proof, stateOf(wanted))
+      if (same) return present
+      await authorizeUser(trx, member, proof, present)
+      return provisionUser(trx, proof, stateOf(wanted))
     })
     return userResource(row)
   }
+}
+
+/** Nobody locks out or deletes who has more than they have, over SCIM as anywhere. @throws AppError `forbidden` */
+async function authorizeUser(
+  trx: Trx,
+  member: Member,
+  proof: Authorized<'user', 'update'> | Authorized<'user', 'delete'>,
+  row: UserRow,
+): Promise<void> {
+  const access = (await accessOf(trx, proof, [row.id])).get(row.id) ?? noAccess
+  await authorizeAccess(trx, member, { before: userSpecOf(row, access).access })
 }
 
 function stateOf({ externalId, active }: UserResource) {

@@ -236,6 +236,48 @@ describe('misuse', () => {
     expect((await scim('DELETE', `/Groups/${body.id}`)).status).toBe(403)
   })
 
+  test('an admin’s key does not come to power through a group, and touches nobody who may hand out roles', async () => {
+    const made = await api.rest(owner.token, 'POST', '/cloud/custom-roles', {
+      spec: {
+        name: `delegates-${run}`,
+        permissions: [
+          { resources: { resourceType: 'accounts', allowAll: true }, actions: ['cloud.customrole.*'] },
+          { resources: { resourceType: 'custom-roles', allowAll: true }, actions: ['cloud.customrole.*'] },
+        ],
+      },
+    })
+    expect(made.status, JSON.stringify(made.body)).toBe(200)
+    const { body } = await scim('POST', '/Groups', { displayName: `delegates-${run}` })
+    const userId = await newUser('delegate')
+    for (const [path, kind] of [
+      [`/cloud/user-groups/${body.id}`, 'group'],
+      [`/cloud/users/${userId}`, 'user'],
+    ] as const) {
+      const present = (await api.rest(owner.token, 'GET', path)).body[kind]
+      const access = { accountAccess: { role: 'ROLE_READ', customRoles: [made.body.roleId] } }
+      const { resourceVersion } = present
+      const given = await api.rest(owner.token, 'POST', path, { spec: { ...present.spec, access }, resourceVersion })
+      expect(given.status, JSON.stringify(given.body)).toBe(200)
+    }
+    const joined = [{ value: provider.id }]
+    const join = { op: 'add', path: 'members', value: joined }
+    expect((await patch(`/Groups/${body.id}`, join)).status).toBe(403)
+    const put = await scim('PUT', `/Groups/${body.id}`, { displayName: `delegates-${run}`, members: joined })
+    expect(put.status).toBe(403)
+    expect((await scim('DELETE', `/Groups/${body.id}`)).status).toBe(403)
+    const off = { op: 'replace', path: 'active', value: false }
+    expect((await patch(`/Users/${userId}`, off)).status).toBe(403)
+    expect((await scim('DELETE', `/Users/${userId}`)).status).toBe(403)
+    expect((await scim('DELETE', `/Users/${userId}`, undefined, owner.token)).status).toBe(204)
+    const filled = await scim(
+      'PUT',
+      `/Groups/${body.id}`,
+      { displayName: `delegates-${run}`, members: joined },
+      owner.token,
+    )
+    expect(filled.status).toBe(200)
+  })
+
   test('the last owner can neither be locked out nor deleted', async () => {
     const body = { Operations: [{ op: 'replace', path: 'active', value: false }] }
     const off = await scim('PATCH', `/Users/${foreign.id}`, body, foreign.token)
