@@ -122,10 +122,31 @@ test('a query by one of the added columns uses its index', async () => {
   }
 })
 
-test('making the databases again changes nothing', async () => {
+test('a cell that lacks columns gets them while its server runs, and what workflows have stored is in them', async () => {
   const options = { adminUrl: postgresAdminUrl(), sqlTool: toolchain().temporalSqlTool }
-  await createCellDatabases(options, cell.cellId, 'it-is-only-a-test')
-  await admin.health()
+  const pg = await connected(cell.input.database.visibilityName)
+  const columns = async () =>
+    (
+      await pg.query(
+        "select attname from pg_attribute where attrelid = 'executions_visibility'::regclass and attnum > 0",
+      )
+    ).rows
+      .map((row) => row.attname)
+      .filter((name) => !name.startsWith('...'))
+      .toSorted()
+  try {
+    const before = await columns()
+    await pg.query('alter table executions_visibility drop column Keyword40, drop column Text05')
+    expect((await columns()).length).toBe(before.length - 2)
+    for (const _ of ['made', 'made already']) {
+      await createCellDatabases(options, cell.cellId, 'it-is-only-a-test')
+      expect(await columns()).toEqual(before)
+    }
+    const { rows } = await pg.query("select keyword40 as value from executions_visibility where workflow_id = 'all'")
+    expect(rows).toEqual([{ value: 'key' }])
+  } finally {
+    await pg.end()
+  }
 })
 
 test('a renamed attribute keeps what workflows have stored, and its old name can be given again', async () => {
