@@ -19,11 +19,15 @@ export const customResourceTypeNames: Readonly<
   custom_role: { wire: 'custom-roles', words: 'custom role', idPrefix: 'role-' },
 }
 
+/** Characters: what was sent is kept, and a name is as good with a million hyphens in it. */
+const maxTypeAsSent = 64
+
 /**
  * The type that a caller means. Clients write it in the plural and with hyphens, but published examples have the
  * singular (`account`), underscores and capitals, too: all of these are taken. Undefined for anything else.
  */
 export function customResourceTypeNamed(text: string): CustomResourceType | undefined {
+  if (text.length > maxTypeAsSent) return undefined
   const plain = (name: string) => name.toLowerCase().replace(/[-_ ]/g, '').replace(/s$/, '')
   return customResourceTypes.find((type) => plain(text) === plain(type))
 }

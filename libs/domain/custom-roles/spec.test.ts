@@ -37,6 +37,11 @@ describe('a custom role', () => {
     ['a wildcard in the middle', { actions: ['cloud.*.get'] }, /invalid action/],
     ['a bare wildcard', { actions: ['*'] }, /invalid action/],
     ['too many ids', { allowAll: false, resourceIds: Array.from({ length: 101 }, () => 'x.a1b2c') }, /at most 100/],
+    [
+      'an id without end',
+      { resourceType: 'nexus_endpoint', allowAll: false, resourceIds: [`nexus-${'x'.repeat(123)}`] },
+      /at most 128 characters/,
+    ],
   ])('is refused with %s', (_, change, message) => {
     expect(mistakes(change).join()).toMatch(message)
   })
@@ -95,6 +100,7 @@ it.each([
   ['projects', undefined],
   ['', undefined],
   ['constructor', undefined],
+  [`namespace${'-'.repeat(56)}`, undefined],
 ])('%j is the type %s', (text, type) => expect(customResourceTypeNamed(text)).toBe(type))
 
 it.each([

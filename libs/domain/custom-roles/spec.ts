@@ -35,6 +35,8 @@ const maxPermissions = 20
  */
 const maxActions = 100
 const maxResourceIds = 100
+/** Characters of one id; the longest that there are have a third of that. */
+const maxResourceId = 128
 
 /**
  * Every problem of the spec of a tenant's role, each with its path on the wire. Only what the ids say about themselves
@@ -87,6 +89,7 @@ function resourcesMistake(
 ): string | undefined {
   if (allowAll && resourceIds.length > 0) return 'resource_ids must be empty when allow_all is true'
   if (!allowAll && resourceIds.length === 0) return 'allow_all must be true when resource_ids is empty'
+  if (resourceIds.some((id) => id.length > maxResourceId)) return `ids have at most ${maxResourceId} characters`
   const stranger = resourceIds.find((id) => !mayBeIdOf(resourceType, id, tenantId))
   if (stranger === undefined) return undefined
   return `${customResourceTypeNames[resourceType].words} ${JSON.stringify(stranger)} not found`

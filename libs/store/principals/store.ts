@@ -45,9 +45,10 @@ export async function findPrincipals(
         select n.namespace_id, ${strongest(sql`n.permission`)} as permission from namespace_grants n
         where n.tenant_id = k.tenant_id and n.principal_id = any(k.owner_id || coalesce(g.ids, '{}'))
         group by n.namespace_id) e) as grants,
-      (select jsonb_agg(c.permissions) from principal_custom_roles p
-        join custom_roles c on c.id = p.role_id and c.tenant_id = k.tenant_id and c.deleted_at is null
-        where p.tenant_id = k.tenant_id and p.principal_id = any(k.owner_id || coalesce(g.ids, '{}'))) as custom_permissions
+      (select jsonb_agg(c.permissions) from custom_roles c
+        where c.tenant_id = k.tenant_id and c.deleted_at is null and c.id in (
+          select p.role_id from principal_custom_roles p
+          where p.tenant_id = k.tenant_id and p.principal_id = any(k.owner_id || coalesce(g.ids, '{}')))) as custom_permissions
     from api_keys k
     join tenants t on t.id = k.tenant_id
     left join users u on u.id = k.owner_id and u.tenant_id = k.tenant_id and u.deleted_at is null and u.deactivated_at is null

@@ -1,5 +1,7 @@
 import { status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Database } from '#libs/store'
+import { findPrincipals } from '#libs/store/principals'
 import { type ApiUnderTest, type Principal, startApi } from './api-under-test.ts'
 import { DelegatingTenant, onAll, onThese, roles, statusOf } from './delegating-tenant.ts'
 
@@ -198,6 +200,33 @@ describe('what a custom role gives', () => {
     expect([await read(delegate.token, first), await read(delegate.token, second)]).toEqual([404, 404])
     const { rows } = await api.admin.query('select from principal_custom_roles where role_id = $1', [roleId])
     expect(rows).toHaveLength(0)
+  })
+
+  test('is read once a call, however many groups hold it', async () => {
+    const member = await api.newUser('aaaaa', 'read')
+    const roleId = await tenant.newRole(onAll('namespaces', 'cloud.namespace.get'))
+    for (const name of ['one', 'two']) {
+      const groupId = `grp-held-${name}`
+      await api.admin.query(
+        "insert into user_groups (id, tenant_id, kind, display_name) values ($1, 'aaaaa', 'cloud', $1)",
+        [groupId],
+      )
+      await api.admin.query("insert into user_group_members (tenant_id, group_id, user_id) values ('aaaaa', $1, $2)", [
+        groupId,
+        member.id,
+      ])
+      await tenant.hold({ id: groupId }, roleId)
+    }
+    await tenant.hold(member, roleId)
+    const database = new Database({ url: api.roleUrl('aqueduct_api'), poolSize: 1, applicationName: 'test' })
+    try {
+      const principals = await database.ofTenant('aaaaa', (executor) =>
+        findPrincipals(executor, 'aaaaa', [member.keyId]),
+      )
+      expect(principals.get(member.keyId)?.customPermissions).toHaveLength(1)
+    } finally {
+      await database.close()
+    }
   })
 
   test('reaches its holder through a group, too', async () => {
