@@ -112,11 +112,17 @@ export async function updateNexusEndpoint(
     .where('state', '<>', 'deleted')
     .executeTakeFirst()
   if (taken !== undefined) throw nameTaken(spec.name)
-  return changeIntent(trx, proof, resourceVersion, statesBefore('activating', 'updating'), {
-    ...columns(spec),
-    // One that never came up is still coming up.
-    state: sql<NamespaceState>`case when state in ('activating', 'activation_failed') then 'activating' else 'updating' end`,
-  })
+  try {
+    return await changeIntent(trx, proof, resourceVersion, statesBefore('activating', 'updating'), {
+      ...columns(spec),
+      // One that never came up is still coming up.
+      state: sql<NamespaceState>`case when state in ('activating', 'activation_failed') then 'activating' else 'updating' end`,
+    })
+  } catch (thrown) {
+    // Somebody took the name since the look above.
+    if (isUniqueViolation(thrown)) throw nameTaken(spec.name)
+    throw thrown
+  }
 }
 
 /** @throws AppError as {@link updateNexusEndpoint} */
@@ -170,6 +176,10 @@ function columns(spec: NexusEndpointSpec) {
     target_task_queue: spec.targetTaskQueue,
     allowed_namespace_ids: spec.allowedNamespaceIds,
   }
+}
+
+function isUniqueViolation(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === '23505'
 }
 
 function nameTaken(name: string): AppError {

@@ -302,6 +302,16 @@ describe('updating', () => {
   })
 })
 
+test('of several that want a name at once, one gets it', async () => {
+  const ids = await Promise.all([1, 2, 3, 4].map((n) => newEndpoint(`rival-${n}`)))
+  const rename = (id: string) =>
+    api.rest(owner.token, 'POST', `${path}/${id}`, { spec: specOf('the-name'), resourceVersion: '1' })
+  const answers = await Promise.all([...ids.map(rename), create(specOf('the-name'))])
+  expect(answers.filter(({ status: http }) => http === 200)).toHaveLength(1)
+  const others = answers.filter(({ status: http }) => http !== 200).map(({ body }) => body.code)
+  expect(others).toEqual([1, 2, 3, 4].map(() => status.ALREADY_EXISTS))
+})
+
 describe('deleting', () => {
   test('is done once, and the name is free afterwards', async () => {
     const id = await newEndpoint('deleted')
