@@ -18,7 +18,7 @@ function ownOperation(verb: string, path: string, operation: Operation, open: bo
     ...(open ? { security: [] } : {}),
     responses: {
       ...(responses as object | undefined),
-      ...errorsOf(400, ...(open ? [] : ([401, 403] as const)), 404, 409, 429, 503),
+      ...errorsOf(400, 401, ...(open ? [] : ([403] as const)), 404, 409, 429, 503),
     },
   }
 }

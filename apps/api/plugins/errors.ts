@@ -41,13 +41,17 @@ export const errors = fp<ErrorsOptions>(
   { name: 'errors', fastify: '5.x' },
 )
 
+/** Of routes that the contract does not have. */
+const ownMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+
 function sendNoRoute(
   request: FastifyRequest,
   reply: FastifyReply,
   allowedMethods: ErrorsOptions['allowedMethods'],
 ): FastifyReply {
   const path = pathOf(request)
-  const allowed = allowedMethods?.(path) ?? []
+  const own = ownMethods.filter((method) => request.server.hasRoute({ method, url: path }))
+  const allowed = [...new Set([...(allowedMethods?.(path) ?? []), ...own])]
   if (allowed.length === 0) {
     return sendStatus(reply, statusOf(new AppError('not_found', `no such path: ${path}`), request.id))
   }

@@ -80,7 +80,8 @@ test('schemathesis finds no 5xx and no answer that is not in the document', asyn
     ...['--header', `Authorization: Bearer ${owner.token}`],
     ...['--checks', checks.join(',')],
     ...['--phases', 'examples,coverage,fuzzing', '--continue-on-failure'],
-    ...['--max-examples', String(maxExamples), '--workers', '2'],
+    // One worker: Python 3.11 loses count of its own recursion when two threads parse at once.
+    ...['--max-examples', String(maxExamples), '--workers', '1'],
     ...each('--exclude-operation-id', await unserved()),
   )
   expect(code, output).toBe(0)
