@@ -31,21 +31,30 @@ export async function appendAuditEntriesOfOneChain(database: Database, entries: 
   await append(database.all, entries, true)
 }
 
+/** One sending of a node: its number ascends within a stream, and a stream is another one when a node begins anew. */
+export interface RefusalSource {
+  readonly nodeId: string
+  readonly stream: string
+  readonly number: number
+}
+
 /**
- * What the edge refused, as the role aqueduct_edge, which may append nothing but this. Waits for nobody for long.
+ * What the edge refused to one tenant's callers, as the role aqueduct_edge, which may append nothing but this.
  * @param entries at most {@link auditBatchSize}; `interface` is `edge` whatever they say.
+ * @returns false when this batch, or a later one of its stream, is there already: nothing was appended.
  */
 export async function appendRefusals(
   database: Database,
-  entries: readonly (Omit<AuditEntry, 'interface'> & { readonly tenantId: string })[],
-): Promise<void> {
-  const left = await appendAuditEntries(
-    database,
-    entries.map((entry) => ({ ...entry, interface: 'edge' as const })),
-  )
-  for (const [, ofOne] of Map.groupBy(left, ({ tenantId }) => tenantId)) {
-    await appendAuditEntriesOfOneChain(database, ofOne)
-  }
+  { nodeId, stream, number }: RefusalSource,
+  tenantId: string,
+  entries: readonly Omit<AuditEntry, 'interface' | 'tenantId'>[],
+): Promise<boolean> {
+  const flattened = entries.map((entry) => flat({ ...entry, tenantId, interface: 'edge' }))
+  const { rows } = await sql<{ readonly appended: boolean }>`
+    select append_refusals(${nodeId}, ${tenantId}, ${stream}, ${number}::bigint,
+      ${JSON.stringify(flattened, storable)}::jsonb) as appended
+  `.execute(database.all)
+  return rows[0]?.appended ?? false
 }
 
 async function append(executor: Executor, entries: readonly AuditEntry[], waiting: boolean): Promise<number[]> {

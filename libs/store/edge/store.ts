@@ -99,6 +99,21 @@ export async function readEdgeRows(database: Database, cellId: string): Promise<
     })
 }
 
+/** Whose the namespaces are, of those of them that are on this cell; one that was deleted is still its tenant's. */
+export async function readNamespaceTenants(
+  database: Database,
+  cellId: string,
+  namespaceIds: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await database.all
+    .selectFrom('namespaces')
+    .select(['id', 'tenant_id'])
+    .where('cell_id', '=', cellId)
+    .where('id', 'in', [...namespaceIds])
+    .execute()
+  return new Map(rows.map((row) => [row.id, row.tenant_id]))
+}
+
 async function readNamespaces(executor: Executor, cellId: string): Promise<EdgeNamespaceRow[]> {
   const { rows } = await sql<EdgeNamespaceRow>`
     select n.id, n.tenant_id, n.generation, n.spec, t.state as tenant_state,

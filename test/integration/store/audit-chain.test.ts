@@ -202,12 +202,38 @@ describe('who may do what to the log', () => {
     const edge = pool(testDatabase.roleUrl('aqueduct_edge'), 2)
     const before = await headOf('bbbbb')
     const { tenantId: _, interface: __, ...rest } = entry('bbbbb', { outcome: 'PERMISSION_DENIED' })
-    await appendRefusals(edge, [{ ...rest, tenantId: 'bbbbb' }])
+    const source = { nodeId: 'node-1', stream: 'one', number: 1 }
+    expect(await appendRefusals(edge, source, 'bbbbb', [rest])).toBe(true)
     expect((await headOf('bbbbb')).seq).toBe(before.seq + 1)
-    await expect(appendRefusals(edge, [{ ...rest, tenantId: 'bbbbb', outcome: 'OK' }])).rejects.toThrow(
-      'refusals alone',
+    const next = { ...source, number: 2 }
+    await expect(appendRefusals(edge, next, 'bbbbb', [{ ...rest, outcome: 'OK' }])).rejects.toThrow('refusals alone')
+    // Nothing of a batch that failed is remembered.
+    expect(await appendRefusals(edge, next, 'bbbbb', [rest])).toBe(true)
+    await expect(appendAuditEntries(edge, [entry('bbbbb', { outcome: 'NOT_FOUND' })])).rejects.toThrow(
+      'permission denied',
     )
-    await expect(appendAuditEntries(edge, [entry('bbbbb', { outcome: 'NOT_FOUND' })])).rejects.toThrow('refusals alone')
+  })
+
+  test('a batch of refusals that is sent again appends nothing, and another tenant’s share of it is its own', async () => {
+    const edge = pool(testDatabase.roleUrl('aqueduct_edge'), 4)
+    const { tenantId: _, interface: __, ...rest } = entry('bbbbb', { outcome: 'PERMISSION_DENIED' })
+    const before = await headOf('bbbbb')
+    const batch = { nodeId: 'node-2', stream: 'one', number: 7 }
+    const answers = await Promise.all(
+      Array.from({ length: 5 }, () => appendRefusals(edge, batch, 'bbbbb', [rest, rest])),
+    )
+    expect(answers.filter(Boolean)).toEqual([true])
+    expect((await headOf('bbbbb')).seq).toBe(before.seq + 2)
+    expect(await appendRefusals(edge, { ...batch, number: 6 }, 'bbbbb', [rest])).toBe(false)
+    expect(await appendRefusals(edge, batch, 'aaaaa', [rest])).toBe(true)
+    expect(await appendRefusals(edge, { ...batch, nodeId: 'node-3' }, 'bbbbb', [rest])).toBe(true)
+    // Begun anew: it counts from 1 again.
+    expect(await appendRefusals(edge, { ...batch, stream: 'two', number: 1 }, 'bbbbb', [rest])).toBe(true)
+    expect((await headOf('bbbbb')).seq).toBe(before.seq + 4)
+    expect(await as('aqueduct_edge', 'select * from refusal_batches')).toContain('permission denied')
+    const foreign = `select append_refusals('n', 'bbbbb', 's', 1, '[{"tenantId": "aaaaa", "interface": "edge"}]')`
+    expect(await as('aqueduct_edge', foreign)).toContain('have to be of one tenant')
+    expect(await as('aqueduct_api', foreign)).toContain('permission denied')
   })
 
   test('the owner does not change it by accident', async () => {
