@@ -63,3 +63,12 @@ test('what is no sealed value is refused as such', () => {
 test('a key of another length is refused', () => {
   expect(() => sealer(Buffer.alloc(16))).toThrow('32 bytes')
 })
+
+test('a derived secret is the same everywhere, another for another purpose or key, and not the key', () => {
+  const derived = box.derive('cells/a/nexus')
+  expect(derived).toMatch(/^[0-9a-f]{64}$/)
+  expect(sealer(Buffer.alloc(32, 7)).derive('cells/a/nexus')).toBe(derived)
+  expect(box.derive('cells/b/nexus')).not.toBe(derived)
+  expect(sealer(Buffer.alloc(32, 8)).derive('cells/a/nexus')).not.toBe(derived)
+  expect(derived).not.toBe(key.toString('hex'))
+})

@@ -25,6 +25,8 @@ const timeout = '70s'
 interface Cell {
   readonly secret: NexusSecret
   readonly namespaces: ReadonlyMap<string, EdgeNamespace>
+  /** Of a namespace's callbacks. Worked out once: many endpoints have the same callers. */
+  readonly callbackHost: (namespaceId: string) => string
 }
 
 /**
@@ -42,6 +44,7 @@ export function nexusRoutes(intent: EdgeIntent): Proto | undefined {
   const cell = {
     secret: nexus.secret,
     namespaces: new Map(intent.namespaces.map((namespace) => [namespace.id, namespace])),
+    callbackHost: remembering((id) => nexusCallbackHost(nexus.secret, id)),
   }
   const endpoints = [...nexus.endpoints].sort(byId).filter((endpoint) => isWhole(endpoint, cell))
   const byName = Map.groupBy(endpoints, ({ name }) => name)
@@ -57,9 +60,7 @@ export function nexusRoutes(intent: EdgeIntent): Proto | undefined {
           host(cell, nexusEndpointHost(name), [...named.flatMap((each) => endpointRoutes(cell, each)), unknown(name)]),
         ),
         ...endpoints.map((endpoint) => host(cell, nexusProbeHost(endpoint.id), [probeRoute(endpoint)])),
-        ...callers.map((caller) =>
-          host(cell, nexusCallbackHost(cell.secret, caller.id), [callbackRoute(caller), noCallback()]),
-        ),
+        ...callers.map((caller) => host(cell, cell.callbackHost(caller.id), [callbackRoute(caller), noCallback()])),
         host(cell, '*', [refuse({ prefix: '/' }, 404, 'NOT_FOUND', 'there is no such endpoint')]),
       ],
     },
@@ -94,7 +95,7 @@ function endpointRoutes(cell: Cell, endpoint: EdgeNexusEndpoint): readonly Proto
     // The rows say so too; a tenant's namespaces end in the tenant's id, so that this wall needs nothing but the names.
     return namespaces.has(id) && tenantOf(id) === tenantOf(target.id)
   })
-  const callbacks = Object.fromEntries(allowed.map((id) => [id, nexusCallbackHost(secret, id)]))
+  const callbacks = Object.fromEntries(allowed.map((id) => [id, cell.callbackHost(id)]))
   const starts = anyOf(allowed).map((regex) =>
     forward(startOf(regex), target, { upstream, callbacks, token_prefix: prefix }),
   )
@@ -168,6 +169,15 @@ function refuse(match: Proto, status: number, type: string, message: string): Pr
 }
 
 const post: Proto = { name: ':method', string_match: { exact: 'POST' } }
+
+function remembering(work: (key: string) => string): (key: string) => string {
+  const known = new Map<string, string>()
+  return (key) => {
+    const value = known.get(key) ?? work(key)
+    known.set(key, value)
+    return value
+  }
+}
 
 function tenantOf(namespaceId: string): string {
   return namespaceId.slice(namespaceId.lastIndexOf('.') + 1)
