@@ -66,7 +66,8 @@ export class AuditWriter implements AuditRecorder {
   }
 
   record(entry: AuditEntry): void {
-    const dated = { occurredAt: new Date(), ...entry }
+    // A copy: a piece of a text keeps the whole text in memory, a request perhaps, for as long as the entry waits.
+    const dated = structuredClone({ occurredAt: new Date(), ...entry })
     // What was done is an entry of its own each time.
     const now = dated.outcome === 'OK' ? dated : this.#folder.take(dated, performance.now())
     if (now === undefined) this.#deps.metrics.folded.inc()

@@ -16,6 +16,9 @@ export const refusedReads: ReadonlySet<string> = new Set([
   'RESOURCE_EXHAUSTED',
 ])
 
+/** Characters, as the log holds them. */
+const maxOperationId = 256
+
 /** Tells the audit log of calls of the Cloud Ops API that were refused, over either transport. */
 export function refusalRecorder(recorder: AuditRecorder): (refused: RefusedCall<Claims>) => void {
   return ({ call, claims, request, status, error }) => {
@@ -31,7 +34,8 @@ export function refusalRecorder(recorder: AuditRecorder): (refused: RefusedCall<
       outcome: status.name,
       reason: status.message,
       requestId: call.requestId,
-      ...(asyncOperationId === undefined || asyncOperationId === null ? {} : { asyncOperationId }),
+      // Cut here already: the entry is held for a while, and the request, as long as it may be, must not be.
+      ...(typeof asyncOperationId === 'string' ? { asyncOperationId: asyncOperationId.slice(0, maxOperationId) } : {}),
       ...(call.dryRun === 'true' ? { details: { dryRun: true } } : {}),
     })
   }

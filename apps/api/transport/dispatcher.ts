@@ -5,6 +5,7 @@ import type { CloudHandlers, Rpc } from '#libs/cloud-api'
 import { Histogram, type Logger, type Registry } from '#libs/telemetry'
 import type { Admission } from './admission.ts'
 import { type CallContext, type Credentials, dryRunHeader, type Transport } from './call-context.ts'
+import { refusalLine } from './refusal-line.ts'
 import { type Status, statusOf } from './status.ts'
 
 /** One call as a transport hands it over. `Encoded` is what that transport sends as an answer. */
@@ -135,8 +136,8 @@ export function createDispatch<Claims>(deps: DispatcherDeps<Claims>): Dispatch {
         logger.error({ ...line, err: error, context: error instanceof AppError ? error.context : undefined }, 'call')
       } else if (error === admission.refusal && error.code === 'exhausted') {
         // A flood must not become one of the log: the metrics count it.
-        logger.debug({ ...line, reason: error.message, context: error.context }, 'call')
-      } else logger.info({ ...line, reason: error.message, context: error.context }, 'call')
+        logger.debug({ ...line, ...refusalLine(error) }, 'call')
+      } else logger.info({ ...line, ...refusalLine(error) }, 'call')
     }
     try {
       const response = await answer(call, admission, seen)
