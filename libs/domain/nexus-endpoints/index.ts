@@ -5,6 +5,7 @@ export {
   planNexusEndpoint,
 } from './plan.ts'
 export {
+  maxCallersOfAccount,
   type NexusEndpointSpec,
   validateNexusEndpointSpec,
   validateNexusEndpointUpdate,

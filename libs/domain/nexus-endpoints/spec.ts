@@ -19,8 +19,9 @@ const maxNameLength = 200
 const maxTaskQueueLength = 1000
 /** Bytes, metadata included; the cell's own limit. */
 const maxDescriptionBytes = 20_000
-/** Each is a route on every node of the cell. */
+/** Each stands in the routes of every node of the cell, for this endpoint and for all of the account. */
 const maxAllowedNamespaces = 100
+export const maxCallersOfAccount = 2_000
 
 /** Everything that is wrong with the spec by itself; whether its namespaces are there is for the store to say. */
 export function validateNexusEndpointSpec(spec: NexusEndpointSpec): Problem[] {

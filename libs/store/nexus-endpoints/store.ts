@@ -5,7 +5,7 @@ import { type NamespaceState, statesBefore } from '#libs/domain/namespaces'
 import type { NexusEndpointSpec } from '#libs/domain/nexus-endpoints'
 import type { Executor, Trx } from '../database.ts'
 import { staleVersion } from '../stale-version.ts'
-import { lockNamespaces } from './callers.ts'
+import { assertFewCallers, lockNamespaces } from './callers.ts'
 import type { NexusEndpointsTable } from './table.ts'
 
 export type NexusEndpointRow = Selectable<NexusEndpointsTable>
@@ -28,7 +28,7 @@ export function nexusEndpointSpecOf(row: NexusEndpointRow): NexusEndpointSpec {
 
 /**
  * @throws AppError `already_exists` when the name is taken among the living; `not_found` when one of the namespaces is not
- * the tenant's, or is being deleted.
+ * the tenant's, or is being deleted; `precondition` when the account's endpoints would have too many callers altogether.
  */
 export async function createNexusEndpoint(
   trx: Trx,
@@ -44,6 +44,7 @@ export async function createNexusEndpoint(
     .returningAll()
     .executeTakeFirst()
   if (row === undefined) throw nameTaken(spec.name)
+  await assertFewCallers(trx, tenantId)
   return row
 }
 
@@ -113,11 +114,13 @@ export async function updateNexusEndpoint(
     .executeTakeFirst()
   if (taken !== undefined) throw nameTaken(spec.name)
   try {
-    return await changeIntent(trx, proof, resourceVersion, statesBefore('activating', 'updating'), {
+    const row = await changeIntent(trx, proof, resourceVersion, statesBefore('activating', 'updating'), {
       ...columns(spec),
       // One that never came up is still coming up.
       state: sql<NamespaceState>`case when state in ('activating', 'activation_failed') then 'activating' else 'updating' end`,
     })
+    await assertFewCallers(trx, tenantId)
+    return row
   } catch (thrown) {
     // Somebody took the name since the look above.
     if (isUniqueViolation(thrown)) throw nameTaken(spec.name)

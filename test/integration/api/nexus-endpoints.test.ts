@@ -177,6 +177,25 @@ describe('creating', () => {
   })
 })
 
+test('the callers of all endpoints together have a limit', async () => {
+  const rich = await api.newTenant('eeeee')
+  for (const name of ['target', 'one', 'two']) await newNamespace('eeeee', name)
+  await api.admin.query(
+    `insert into nexus_endpoints (id, tenant_id, name, target_namespace_id, target_task_queue, allowed_namespace_ids, created_by)
+     values ('nexus-full', 'eeeee', 'full', 'target.eeeee', 'q', array_fill('one.eeeee'::text, array[1999]), 'usr')`,
+  )
+  const spec = (...callers: string[]) => specOf('last', { ...to('target.eeeee'), ...allowing(...callers) })
+  expect((await create(spec('one.eeeee', 'two.eeeee'), rich.token)).body.code).toBe(status.FAILED_PRECONDITION)
+  const created = await create(spec('one.eeeee'), rich.token)
+  expect(created.status).toBe(200)
+  const update = { spec: spec('one.eeeee', 'two.eeeee'), resourceVersion: '1' }
+  const answer = await api.rest(rich.token, 'POST', `${path}/${created.body.endpointId}`, update)
+  expect(answer.body).toMatchObject({
+    code: status.FAILED_PRECONDITION,
+    message: expect.stringContaining('2000 callers'),
+  })
+})
+
 describe('descriptions', () => {
   const base64 = (text: string) => Buffer.from(text).toString('base64')
   const json = (text: string) => ({ metadata: { encoding: base64('json/plain') }, data: base64(JSON.stringify(text)) })
