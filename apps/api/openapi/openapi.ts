@@ -5,6 +5,7 @@ import { contractDocument } from './contract-document.ts'
 import { errorResponses } from './error-responses.ts'
 import { headerComponents } from './headers.ts'
 import { ownPathItem } from './own-operation.ts'
+import { referred } from './referred.ts'
 
 const statusSchema = {
   type: 'object',
@@ -63,15 +64,18 @@ export const openapi = fp<OpenapiOptions>(
       transformObject: (given) => {
         if (!('openapiObject' in given)) return given.swaggerObject
         const own = given.openapiObject
+        const paths = { ...described.paths, ...ownPaths(own.paths ?? {}, served !== undefined) }
+        const responses = referred('responses', errorResponses, paths)
+        const headers = referred('headers', headerComponents, { paths, responses })
         const whole = {
           ...own,
           tags: [...described.tags, ...(own.tags ?? [])],
-          paths: { ...described.paths, ...ownPaths(own.paths ?? {}, served !== undefined) },
+          paths,
           components: {
             ...own.components,
             schemas: { ...described.schemas, ...own.components?.schemas, Status: statusSchema },
-            responses: { ...own.components?.responses, ...errorResponses },
-            headers: { ...own.components?.headers, ...headerComponents },
+            responses: { ...own.components?.responses, ...responses },
+            headers: { ...own.components?.headers, ...headers },
           },
         }
         return whole as typeof own

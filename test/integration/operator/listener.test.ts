@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openAuthority } from '#libs/keyring'
 import { createCertificateAuthority } from '#libs/pki'
+import { openapiFindings } from '../../harness/openapi-findings.ts'
 import { type Call, Listeners } from './listener.ts'
 
 let listeners: Listeners
@@ -203,6 +204,7 @@ test('shows cells, nodes and operations, and none of their secrets', async () =>
 
 test('its OpenAPI document is made of its routes, and asks for a client certificate', async () => {
   const { body } = await listeners.call('/operator/v1/openapi.json')
+  expect(await openapiFindings(JSON.stringify(body))).toEqual([])
   expect(body.openapi).toMatch(/^3\.1/)
   expect(Object.keys(body.paths)).toContain('/operator/v1/waitlist/{id}/approve')
   expect(Object.keys(body.paths).every((path) => path.startsWith('/operator/v1/'))).toBe(true)
