@@ -11,6 +11,7 @@ import { overDatabase } from '../plugins/over-database.ts'
 import { TenantReads } from '../reads/tenant-reads.ts'
 import type { Admission } from '../transport/admission.ts'
 import type { Credentials } from '../transport/call-context.ts'
+import { DeadKeys } from './dead-keys.ts'
 import type { Member } from './member.ts'
 import { TokenVerifier, type VerifiedToken, verificationFails } from './token-verifier.ts'
 
@@ -39,12 +40,18 @@ export function createAuthenticator({ database, clock, requests, strangers }: Au
   const verifier = new TokenVerifier({ clock, readJwks: () => readJwks(database.all, { purpose: 'api_key' }) })
   // At every call, so that a change of role, or a revoked key, acts at once.
   const principals = new TenantReads(database, findPrincipals)
-  const authenticate = ({ authorization }: Credentials) =>
+  const dead = new DeadKeys()
+  const authenticate = ({ authorization, sourceAddress }: Credentials) =>
     overDatabase(async () => {
       const token = await verifier.verify(bearerToken(authorization))
       const principal = (await principals.read(token.tenantId, token.keyId)).get(token.keyId)
       // A revoked key, or one whose owner is gone; and, should a key ever change hands, one that speaks for another.
-      if (principal === undefined || principal.id !== token.principalId) throw refusedTo(token, verificationFails())
+      if (principal === undefined || principal.id !== token.principalId) {
+        dead.add(token.keyId)
+        strangers?.failed(sourceAddress)
+        throw refusedTo(token, verificationFails())
+      }
+      dead.delete(token.keyId)
       const member = claimsOf(principal)
       if (principal.tenantState === 'suspended') throw refusedTo(token, await suspended(database, member))
       return member
@@ -55,6 +62,11 @@ export function createAuthenticator({ database, clock, requests, strangers }: Au
       const token = authorization === undefined ? undefined : bearer.exec(authorization)?.[1]
       if (token === undefined || !verifier.remembers(token)) strangers?.assertRoom(sourceAddress)
       verified = await verifier.verify(bearerToken(authorization))
+      // Whoever kept a revoked key is a stranger, and must not use up what the tenant may still call.
+      if (dead.has(verified.keyId)) {
+        strangers?.assertRoom(sourceAddress)
+        return {}
+      }
     } catch (thrown) {
       // Whatever else went wrong, `authenticate` will say.
       if (!(thrown instanceof AppError)) return {}

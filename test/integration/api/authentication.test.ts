@@ -126,7 +126,7 @@ describe('reading', () => {
   })
 
   test('what has no handler is UNIMPLEMENTED', async () => {
-    expect((await api.rest(owner.token, 'GET', '/cloud/users')).status).toBe(501)
+    expect((await api.rest(owner.token, 'GET', '/cloud/usage')).status).toBe(501)
   })
 })
 

@@ -153,6 +153,27 @@ describe('calls a second', () => {
     expect((await whoAmI(token)).status).toBe(401)
   })
 
+  test('a revoked key takes nothing from the tenant, nor from its owner', async () => {
+    const { id, token } = await newTenant()
+    const spec = {
+      ownerId: id,
+      ownerType: 'OWNER_TYPE_USER',
+      displayName: 'leaked',
+      expiryTime: new Date(Date.now() + 3_600_000).toISOString(),
+    }
+    const { body: leaked } = await api.rest(token, 'POST', '/cloud/api-keys', { spec })
+    await api.admin.query('update api_keys set deleted_at = now() where id = $1', [leaked.keyId])
+    expect((await whoAmI(leaked.token)).status).toBe(401)
+    const flooded = await flood(times(100, () => () => whoAmI(leaked.token)))
+    expect(new Set(flooded.answers.map((answer) => answer.status))).toEqual(new Set([401]))
+    expect((await whoAmI(leaked.token)).status).toBe(429)
+    expect((await flood(times(30, () => () => whoAmI(token)))).admitted).toBe(30)
+    // Enabled again, it is a key like any other.
+    await api.admin.query('update api_keys set deleted_at = null where id = $1', [leaked.keyId])
+    await until('the address may try again', async () => (await whoAmI(leaked.token)).status === 200)
+    expect((await flood(times(5, () => () => whoAmI(leaked.token)))).admitted).toBe(5)
+  })
+
   test('when the count does not answer, each replica counts for itself', async () => {
     const { token } = await newTenant({ userRequestsPerSecond: 20 })
     expect((await whoAmI(token)).status).toBe(200)
