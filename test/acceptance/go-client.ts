@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import protobuf from 'protobufjs/light.js'
 import { expect } from 'vitest'
 import { until } from '../harness/until.ts'
 import { cloudMethod, encode } from './contract.ts'
@@ -83,7 +84,8 @@ export class GoClient {
     this.#connection ??= connect()
     const headers = { authorization: `Bearer ${this.#token}`, ...this.#headers }
     const reply = await (await this.#connection).call({ authority: 'localhost', path, message, headers })
-    const decoded = reply.message.length > 0 || reply.grpcStatus === 0 ? responseType.decode(reply.message) : undefined
+    const decoded = reply.grpcStatus === 0 ? responseType.decode(reply.message) : undefined
+    if (decoded !== undefined) assertStates(responseType, decoded)
     return {
       code: reply.grpcStatus ?? -1,
       text: reply.text,
@@ -91,6 +93,19 @@ export class GoClient {
         decoded === undefined
           ? undefined
           : responseType.toObject(decoded, { enums: String, longs: Number, bytes: Buffer }),
+    }
+  }
+}
+
+/** Terraform takes a resource without a state for an error, in lists, too. */
+function assertStates(type: protobuf.Type, message: Received): void {
+  for (const field of type.fieldsArray) {
+    field.resolve()
+    const { name, resolvedType } = field
+    if (name === 'state' && resolvedType?.name === 'ResourceState') expect(message.state, type.name).not.toBe(0)
+    if (!(resolvedType instanceof protobuf.Type) || message[name] === null) continue
+    for (const inner of field.repeated || field.map ? Object.values(message[name]) : [message[name]]) {
+      assertStates(resolvedType, inner)
     }
   }
 }

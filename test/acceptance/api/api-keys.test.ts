@@ -92,7 +92,8 @@ test('cloud-cli: a key for oneself, under one operation id however often it is a
   const asyncOperationId = randomUUID()
   const spec = {
     ownerId: user.id,
-    ownerType: 'OWNER_TYPE_USER',
+    // The spelling of old clients, which is taken, too.
+    ownerTypeDeprecated: 'user',
     displayName: 'mine',
     expiryTime: { seconds: inAnHour },
   }

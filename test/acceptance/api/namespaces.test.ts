@@ -110,11 +110,18 @@ test('cloud-cli: a whole spec without what is deprecated changes what it changes
   const { spec, resourceVersion } = await read()
   const { regions: _regions, customSearchAttributes: _attributes, ...plain } = spec
   const { acceptedClientCaDeprecated: _ca, ...mtlsAuth } = plain.mtlsAuth
-  const wanted = { ...plain, mtlsAuth, retentionDays: 5, fairness: { taskQueueFairnessEnabled: false } }
+  const wanted = {
+    ...plain,
+    mtlsAuth,
+    retentionDays: 5,
+    fairness: { taskQueueFairnessEnabled: false },
+    highAvailability: { disableManagedFailover: true },
+  }
   await cli.done('UpdateNamespace', { namespace, spec: wanted, resourceVersion })
   const changed = await read()
   expect(changed.spec).toMatchObject({ retentionDays: 5, regions: [region], replicas: [{ region }] })
   expect(changed.spec.fairness, 'false is not the same as unset').toBeDefined()
+  expect(changed.spec).not.toHaveProperty('capacitySpec')
   expect(changed.lastModifiedTime).toBeDefined()
   expect(changed.spec.mtlsAuth).toEqual(spec.mtlsAuth)
   // `apply` of what is there: found by its exact name, compared, and sent all the same.
@@ -126,7 +133,7 @@ test('cloud-cli: a whole spec without what is deprecated changes what it changes
   expect(again.text).toContain('nothing to change')
 })
 
-test('Terraform: nil turns off protection, codec server and certificates, and keeps replicas and fairness', async () => {
+test('Terraform: nil turns off protection, codec server and certificates, and keeps replicas, fairness and high availability', async () => {
   const { spec, resourceVersion } = await read()
   const { name, regions, retentionDays, apiKeyAuth, searchAttributes } = spec
   await terraform.done('UpdateNamespace', {
@@ -138,7 +145,13 @@ test('Terraform: nil turns off protection, codec server and certificates, and ke
   expect(reset.spec.lifecycle?.enableDeleteProtection ?? false).toBe(false)
   expect(reset.spec).not.toHaveProperty('codecServer')
   expect(reset.spec.mtlsAuth?.enabled ?? false).toBe(false)
-  expect(reset.spec).toMatchObject({ regions: [region], replicas: [{ region }], fairness: {} })
+  expect(reset.spec).toMatchObject({
+    regions: [region],
+    replicas: [{ region }],
+    fairness: {},
+    highAvailability: { disableManagedFailover: true },
+  })
+  expect(reset.spec.apiKeyAuth, 'never nil').toBeDefined()
   expect(reset.endpoints.mtlsGrpcAddress ?? '').toBe('')
   const none = { name, regions, retentionDays }
   const version = reset.resourceVersion
@@ -196,7 +209,10 @@ test('tcld and Terraform: capacity is bought in units, and says how that went', 
     spec: { capacitySpec: { provisioned: { value: 2 } } },
     capacity: { provisioned: { currentValue: 2 } },
   })
+  // Left out, it stays.
+  await update(terraform, { capacitySpec: undefined, retentionDays: 6 })
   const { spec, resourceVersion } = await read()
+  expect(spec).toMatchObject({ retentionDays: 6, capacitySpec: { provisioned: { value: 2 } } })
   const odd = { namespace, spec: { ...spec, capacitySpec: { provisioned: { value: 5 } } }, resourceVersion }
   expect((await terraform.refusal('UpdateNamespace', odd)).code).toBe(refusal.invalid)
   await tcld.close()

@@ -85,13 +85,16 @@ test('Terraform: a description that is unset, one that is an empty text, and one
 
 test('tcld: an endpoint is found by its name, and its allowed namespaces are a whole spec', async () => {
   const tcld = new GoClient(tenant.api.token, goClients.tcld)
-  await tcld.done('CreateNexusEndpoint', { spec: specOf('by-name', { policySpecs: [] }) })
+  const plain = { policySpecs: [], descriptionDeprecated: 'the old way' }
+  await tcld.done('CreateNexusEndpoint', { spec: specOf('by-name', plain) })
   const find = async () => {
     const { endpoints } = await tcld.call('GetNexusEndpoints', { name: 'by-name' })
     expect(endpoints).toHaveLength(1)
     return endpoints[0]
   }
   const { id: endpointId, spec, resourceVersion } = await find()
+  expect(spec.descriptionDeprecated).toBe('the old way')
+  expect(JSON.parse(spec.description.data.toString()), 'as new clients read it').toBe('the old way')
   const policySpecs = [allowing(caller), allowing(target)]
   await tcld.done('UpdateNexusEndpoint', { endpointId, spec: { ...spec, policySpecs }, resourceVersion })
   const allowed = (await find()).spec.policySpecs

@@ -93,6 +93,21 @@ test('one of a namespace has that alone, and stays of its kind', async () => {
   await go.close()
 })
 
+test('one of a namespace goes with the namespace, and so do its keys', async () => {
+  const doomed = await createNamespace(tenant)
+  const access = { permission: Permission.PERMISSION_WRITE }
+  const { serviceAccountId } = await cloud.createServiceAccount({
+    spec: { name: 'doomed', namespaceScopedAccess: { namespace: doomed.id, access } },
+  })
+  const key = await createKey(tenant, { serviceAccountId })
+  const identifies = async () => (await new CloudApi(key.token).answer('GET', '/cloud/current-identity')).status
+  expect(await identifies()).toBe(200)
+  await tenant.api.delete(doomed.path)
+  await refused(cloud.getServiceAccount({ serviceAccountId }), refusal.notFound)
+  await refused(cloud.getApiKey({ keyId: key.id }), refusal.notFound)
+  expect(await identifies()).toBe(401)
+})
+
 test('namespace access: set, the same again, and reset by sending none', async () => {
   const { serviceAccountId } = await cloud.createServiceAccount({ spec: { name: 'granted', access } })
   const read = async () => (await cloud.getServiceAccount({ serviceAccountId })).serviceAccount

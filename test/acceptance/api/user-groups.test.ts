@@ -113,6 +113,12 @@ test('tcld: a group’s access is never nil; Terraform: namespace access is set,
   const listed = await tcld.call('GetUserGroups', { displayName: 'plain' })
   expect(listed.groups[0].spec.access).toBeDefined()
 
+  // `set-access`: what was read, with another access, written back.
+  const { spec, resourceVersion } = await read()
+  const wanted = { accountAccess: { role: 'ROLE_DEVELOPER' } }
+  await tcld.done('UpdateUserGroup', { groupId, spec: { ...spec, access: wanted }, resourceVersion })
+  expect((await read()).spec).toMatchObject({ displayName: 'plain', cloudGroup: {}, access: wanted })
+
   const terraform = new GoClient(tenant.api.token)
   const set = async (permission?: string) => ({
     namespace: namespace.id,

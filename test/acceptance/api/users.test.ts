@@ -11,7 +11,7 @@ import {
   refusal,
   refused,
 } from '../cloud-client.ts'
-import { GoClient } from '../go-client.ts'
+import { GoClient, goClients } from '../go-client.ts'
 import { createNamespace, type Namespace } from '../namespace.ts'
 import { signUp, type Tenant } from '../tenant.ts'
 
@@ -113,6 +113,21 @@ test('Terraform: namespace access is set, read as assigned, and reset by sending
   await go.done('DeleteUser', { userId, resourceVersion: await version() })
   expect((await go.refusal('GetUser', { userId })).code).toBe(refusal.notFound)
   await go.close()
+})
+
+test('an old client names roles and permissions by texts, and finds them again', async () => {
+  const tcld = new GoClient(tenant.api.token, goClients.tcld)
+  const access = {
+    accountAccess: { roleDeprecated: 'developer' },
+    namespaceAccesses: { [namespace.id]: { permissionDeprecated: 'read' } },
+  }
+  const { userId } = await tcld.done('CreateUser', { spec: { email: 'old@example.com', access } })
+  const { user } = await tcld.call('GetUser', { userId })
+  expect(user.spec.access).toEqual({
+    accountAccess: { role: 'ROLE_DEVELOPER', roleDeprecated: 'developer' },
+    namespaceAccesses: { [namespace.id]: { permission: 'PERMISSION_READ', permissionDeprecated: 'read' } },
+  })
+  await tcld.close()
 })
 
 test('the last account owner cannot go', async () => {
