@@ -22,7 +22,9 @@ export function authorize<R extends Resource, A extends Action<R>>(
   if (limit !== undefined) return new Authorized(resource, action, target, limit, actorOf(claims))
   if (claims.kind === 'anonymous') throw new AppError('unauthenticated', 'credentials are missing')
   const context = { resource, action, target, actor: actorOf(claims) }
-  if (decide(claims, resource, 'read', target) === undefined) throw hidden(resource, target, context)
+  const isSeen = action === 'list' ? isOwn(claims, target) : decide(claims, resource, 'read', target) !== undefined
+  if (!isSeen) throw hidden(resource, target, context)
+  if (action === 'list') throw new AppError('forbidden', `you may not list ${words(resource)}s`, { context })
   // `update` this namespace; `create_api_key` for this user.
   const onto = action.includes('_') ? ' for' : ''
   throw new AppError('forbidden', `you may not ${words(action)}${onto} this ${words(resource)}`, { context })
@@ -55,6 +57,12 @@ function actorOf(claims: Claims): Actor {
     case 'anonymous':
       return { kind: 'anonymous', id: '' }
   }
+}
+
+/** A list says nothing by being there: who may not have it is told so, of the own tenant and, operators, of the fleet. */
+function isOwn(claims: Claims, target: object): boolean {
+  if ('tenantId' in claims) return 'tenantId' in target && target.tenantId === claims.tenantId
+  return claims.kind === 'operator' && 'fleet' in target
 }
 
 /** Reads just as the store's own "not found" for the same id, so that the answer tells nothing. */

@@ -164,7 +164,7 @@ describe('rules', () => {
       expect((await create(privateSpec('vpce-weak'), weak.token)).status).toBe(403)
       expect((await remove(id, '1', weak.token)).status).toBe(seen ? 403 : 404)
       expect((await read(id, weak.token)).status).toBe(seen ? 200 : 404)
-      expect((await api.rest(weak.token, 'GET', url)).status).toBe(seen ? 200 : 404)
+      expect((await api.rest(weak.token, 'GET', url)).status).toBe(seen ? 200 : 403)
     }
     expect((await read(id, '')).status).toBe(401)
     expect((await create(privateSpec('vpce-weak'), '')).status).toBe(401)

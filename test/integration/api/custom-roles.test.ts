@@ -141,7 +141,7 @@ describe('a custom role', () => {
     expect(await statusOf(api.rest('', 'POST', roles, request))).toBe(401)
     expect(await statusOf(api.rest('', 'GET', roles))).toBe(401)
     const metrics = await api.newUser('aaaaa', 'metrics_read')
-    expect(await statusOf(api.rest(metrics.token, 'GET', roles))).toBe(404)
+    expect(await statusOf(api.rest(metrics.token, 'GET', roles))).toBe(403)
   })
 
   test('stands in lists page by page, over gRPC alike', async () => {

@@ -186,7 +186,7 @@ describe('user groups', () => {
     const ours = await api.grpc(owner.token, 'GetUserGroups', { scimGroup: { idpId: 'idp-Everybody' } })
     expect(ours.groups).toHaveLength(1)
     const metrics = await api.newUser('ccccc', 'metrics_read')
-    await expect(api.grpc(metrics.token, 'GetUserGroups', {})).rejects.toMatchObject({ code: status.NOT_FOUND })
+    await expect(api.grpc(metrics.token, 'GetUserGroups', {})).rejects.toMatchObject({ code: status.PERMISSION_DENIED })
   })
 })
 
