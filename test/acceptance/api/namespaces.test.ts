@@ -161,17 +161,17 @@ test('Terraform: nil turns off protection, codec server and certificates, and ke
 
 test('Terraform: a search attribute renamed, and its old name added under the version before', async () => {
   const keyword = 'SEARCH_ATTRIBUTE_TYPE_KEYWORD'
-  await update(terraform, { searchAttributes: { Before: keyword }, customSearchAttributes: {} })
+  await update(terraform, { searchAttributes: { Before: keyword } })
   const { spec, resourceVersion } = await read()
   expect(spec.customSearchAttributes).toEqual({ Before: 'keyword' })
   const rename = { existingCustomSearchAttributeName: 'Before', newCustomSearchAttributeName: 'After' }
   await terraform.done('RenameCustomSearchAttribute', { namespace, ...rename, resourceVersion })
   const both = { Before: keyword, After: keyword }
-  const { customSearchAttributes: _, ...plain } = spec
-  await terraform.done('UpdateNamespace', { namespace, spec: { ...plain, searchAttributes: both }, resourceVersion })
+  // All else as it was read before, the deprecated names too.
+  await terraform.done('UpdateNamespace', { namespace, spec: { ...spec, searchAttributes: both }, resourceVersion })
   const renamed = await read()
   expect(renamed.spec.searchAttributes).toEqual(both)
-  const { customSearchAttributes: __, ...kept } = renamed.spec
+  const { customSearchAttributes: _, ...kept } = renamed.spec
   for (const searchAttributes of [{ After: keyword }, { ...both, After: 'SEARCH_ATTRIBUTE_TYPE_INT' }]) {
     const request = { namespace, spec: { ...kept, searchAttributes }, resourceVersion: renamed.resourceVersion }
     expect((await terraform.refusal('UpdateNamespace', request)).code).toBe(refusal.invalid)

@@ -136,5 +136,24 @@ test('tcld: a group’s access is never nil; Terraform: namespace access is set,
   expect(inNamespace.groups.map(({ id }: { id: string }) => id)).toEqual([groupId])
   await terraform.done('SetUserGroupNamespaceAccess', await set())
   expect((await read()).spec.access.namespaceAccesses ?? {}).toEqual({})
+
+  // `group_access`: the spec as it was read, with another access; and, when it is destroyed, with an empty one.
+  const accessOf = async (access: object) => {
+    const group = await read()
+    await terraform.done('UpdateUserGroup', {
+      groupId,
+      spec: { ...group.spec, access },
+      resourceVersion: group.resourceVersion,
+    })
+    return (await read()).spec.access
+  }
+  const namespaceAccesses = { [namespace.id]: { permission: 'PERMISSION_READ' } }
+  const none = { accountAccess: { role: 'ROLE_UNSPECIFIED' }, namespaceAccesses }
+  expect(await accessOf(none), 'the role none').toMatchObject({ namespaceAccesses })
+  const empty = await accessOf({ namespaceAccesses: {} })
+  expect([empty.accountAccess?.role ?? 'ROLE_UNSPECIFIED', empty.namespaceAccesses ?? {}]).toEqual([
+    'ROLE_UNSPECIFIED',
+    {},
+  ])
   for (const client of [tcld, terraform]) await client.close()
 })

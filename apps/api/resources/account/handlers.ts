@@ -11,15 +11,18 @@ import { type AccountHandlers, accountToWire, metricsCaField, metricsCaFromWire 
 export interface AccountDeps {
   readonly database: Database
   readonly clock: Clock
+  /** DNS domain below which every namespace has its name. */
+  readonly domain: string
 }
 
 export function accountHandlers(deps: AccountDeps): AccountHandlers {
-  const { database, clock } = deps
+  const { database, clock, domain } = deps
   return {
     async GetAccount({ claims }) {
       const { tenantId } = memberOf(claims)
       const proof = authorize(claims, 'account', 'read', { tenantId })
-      return { account: accountToWire(await database.ofTenant(tenantId, (executor) => getTenant(executor, proof))) }
+      const tenant = await database.ofTenant(tenantId, (executor) => getTenant(executor, proof))
+      return { account: accountToWire(tenant, domain) }
     },
 
     async UpdateAccount(context, request) {

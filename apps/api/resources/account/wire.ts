@@ -28,14 +28,17 @@ export function metricsCaFromWire(wire: WireSpec | null | undefined): string {
 }
 
 /**
- * `metrics` beside the spec stays unset: it says where the account's metrics are served, and nothing serves them. Who is
- * suspended gets no answer at all.
+ * `metrics` beside the spec says where the account's metrics are found, and is there exactly while they are on: Terraform
+ * takes metrics without an address for switched off. Who is suspended gets no answer at all.
+ * @param domain the DNS domain that namespaces have their names below.
  */
-export function accountToWire(tenant: TenantRow): temporal.api.cloud.account.v1.IAccount {
-  const { metrics_client_ca: ca } = tenant
+export function accountToWire(tenant: TenantRow, domain: string): temporal.api.cloud.account.v1.IAccount {
+  const { id, metrics_client_ca: ca } = tenant
+  const isOn = ca !== ''
   return {
-    id: tenant.id,
-    spec: ca === '' ? {} : { metrics: { acceptedClientCa: Buffer.from(ca, 'utf8') } },
+    id,
+    spec: isOn ? { metrics: { acceptedClientCa: Buffer.from(ca, 'utf8') } } : {},
+    ...(isOn ? { metrics: { uri: `https://${id}.${domain}/prometheus` } } : {}),
     resourceVersion: String(tenant.resource_version),
     state: cloud.resource.v1.ResourceState.RESOURCE_STATE_ACTIVE,
   }
