@@ -1,4 +1,5 @@
 export {
+  maxGroupReach,
   type UserGroupSource,
   type UserGroupSpec,
   validateUserGroupSpec,

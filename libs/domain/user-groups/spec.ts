@@ -26,6 +26,12 @@ export interface UserGroupSpec {
   readonly access: AccessSpec<PrincipalRole>
 }
 
+/**
+ * Of all groups of an account together: members, namespaces, and each member times each namespace. As much as if every
+ * user of the account were given every namespace by itself.
+ */
+export const maxGroupReach = 1_000_000
+
 /** As Temporal Cloud has it for its own groups. Other names come from elsewhere. */
 const cloudName = /^[a-z0-9_-]{3,64}$/
 

@@ -1,2 +1,3 @@
 export * from './assignments.ts'
+export * from './group-reach.ts'
 export * from './store.ts'

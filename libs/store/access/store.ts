@@ -1,6 +1,7 @@
 import type { Authorized, NamespacePermission } from '#libs/authz'
 import { notFound } from '#libs/base'
 import type { Executor, Trx } from '../database.ts'
+import { assertGroupReach } from './group-reach.ts'
 
 /** What a user, a group or a service account was given by name, besides its account role. */
 export interface GrantedAccess {
@@ -70,6 +71,7 @@ export async function setGrant(
     .insertInto('namespace_grants')
     .values({ tenant_id: tenantId, namespace_id: namespaceId, principal_id: principalId, permission })
     .execute()
+  if (isGroup(principalId)) await assertGroupReach(trx, tenantId)
 }
 
 /** By principal, for as many as a page shows; a principal without any is missing. */
@@ -133,6 +135,11 @@ async function replaceGrants(trx: Trx, tenantId: string, principalId: string, gr
       })),
     )
     .execute()
+  if (isGroup(principalId)) await assertGroupReach(trx, tenantId)
+}
+
+function isGroup(principalId: string): boolean {
+  return principalId.startsWith('grp-')
 }
 
 async function assertNamespaces(trx: Trx, tenantId: string, ids: readonly string[]): Promise<void> {

@@ -147,10 +147,11 @@ async function readPrincipals(executor: Executor, tenantIds: readonly string[]):
       from holders h join namespace_grants n on n.principal_id = h.holder_id
       where n.tenant_id = any(${[...tenantIds]}::text[])
       group by h.principal_id, n.namespace_id)
-    select p.id, p.tenant_id,
-      (select array_agg(h.account_role) from holders h where h.principal_id = p.id) as roles,
-      coalesce((select jsonb_object_agg(g.namespace_id, g.permission) from granted g where g.principal_id = p.id), '{}') as grants
+    select p.id, p.tenant_id, r.roles, coalesce(a.grants, '{}') as grants
     from principals p
+    join (select h.principal_id, array_agg(distinct h.account_role) as roles from holders h group by 1) r on r.principal_id = p.id
+    left join (select g.principal_id, jsonb_object_agg(g.namespace_id, g.permission) as grants from granted g group by 1) a
+      on a.principal_id = p.id
     order by p.id`.execute(executor)
   return rows.map((row) => ({ ...row, roles: rolesOf(row.roles) }))
 }

@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 import { AppError, notFound } from '#libs/base'
+import { assertGroupReach } from '../access/index.ts'
 import type { Executor, Trx } from '../database.ts'
 import { getUserGroup, type UserGroupRef } from './store.ts'
 import type { UserGroupMembersTable } from './table.ts'
@@ -28,7 +29,7 @@ export async function addGroupMember(trx: Trx, ref: UserGroupRef<'add_member'>, 
     .onConflict((conflict) => conflict.columns(['group_id', 'user_id']).doNothing())
     .returning('user_id')
     .executeTakeFirst()
-  if (row !== undefined) return
+  if (row !== undefined) return assertGroupReach(trx, group.tenant_id)
   throw new AppError('already_exists', `user ${JSON.stringify(userId)} is already a member: nothing to change`)
 }
 

@@ -1,5 +1,6 @@
 import type { Authorized } from '#libs/authz'
 import { notFound } from '#libs/base'
+import { assertGroupReach } from '../access/index.ts'
 import type { Executor, Trx } from '../database.ts'
 import type { UserGroupRef, UserGroupRow } from './store.ts'
 import { getUserGroup } from './store.ts'
@@ -76,6 +77,7 @@ export async function changeGroupMembers(trx: Trx, ref: UserGroupRef<'update'>, 
     .values([...wanted].map((userId) => ({ tenant_id: tenantId, group_id: groupId, user_id: userId })))
     .onConflict((conflict) => conflict.columns(['group_id', 'user_id']).doNothing())
     .execute()
+  await assertGroupReach(trx, tenantId)
 }
 
 async function assertUsers(trx: Trx, tenantId: string, ids: readonly string[]): Promise<void> {

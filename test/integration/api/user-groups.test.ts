@@ -307,3 +307,54 @@ describe('who is no owner makes none', () => {
     expect((await set('PERMISSION_READ', '1', owner, namespace, 'grp-nobody')).status).toBe(404)
   })
 })
+
+test('what the groups of an account give together has a bound, by whichever way it grows', async () => {
+  const { token } = await api.newTenant('reach')
+  const rows = (sql: string) => api.admin.query(sql)
+  await rows(`insert into users (id, tenant_id, email, account_role)
+    select 'usr-c' || i, 'reach', i || '@example.test', 'read' from generate_series(0, 999) i`)
+  await rows(`insert into namespaces (id, tenant_id, name, region, spec, created_by, state)
+    select 'c' || i || '.reach', 'reach', 'c' || i, 'r', '{}', 'usr-c0', 'active' from generate_series(0, 999) i`)
+  await rows(`insert into user_groups (id, tenant_id, kind, display_name, scim_idp_id)
+    select 'grp-c' || i, 'reach', 'scim', 'c' || i, 'c' || i from generate_series(0, 1) i`)
+  await rows(`insert into user_groups (id, tenant_id, kind, display_name) values ('grp-c2', 'reach', 'cloud', 'c2')`)
+  await rows(`insert into user_group_members (tenant_id, group_id, user_id)
+    select 'reach', 'grp-c0', 'usr-c' || i from generate_series(0, 997) i union all select 'reach', 'grp-c1', 'usr-c0'`)
+  await rows(`insert into namespace_grants (tenant_id, namespace_id, principal_id, permission)
+    select 'reach', 'c' || i || '.reach', 'grp-c0', 'read' from generate_series(0, 998) i`)
+  // 998 × 999 and both of them, and one: 1,000 less than a million.
+  const grant = (group: string, count: number) =>
+    api.rest(token, 'POST', `${groups}/${group}`, {
+      spec: {
+        ...{ displayName: group.slice(4), scimGroup: { idpId: group.slice(4) } },
+        access: {
+          namespaceAccesses: Object.fromEntries(
+            Array.from({ length: count }, (_, i) => [`c${i}.reach`, { permission: 'PERMISSION_READ' }]),
+          ),
+        },
+      },
+      resourceVersion: '1',
+    })
+  const tooMuch = { status: 400, body: { message: expect.stringContaining('more than 1000000 permissions') } }
+  expect(await grant('grp-c1', 999)).toMatchObject(tooMuch)
+  expect((await grant('grp-c1', 400)).status).toBe(200)
+  const join = (group: string, userId: string) =>
+    api.rest(token, 'POST', `${groups}/${group}/members`, { memberId: { userId } })
+  expect((await join('grp-c2', 'usr-c0')).status).toBe(200)
+  const give = (group: string, namespace: string, resourceVersion: string) =>
+    api.rest(token, 'POST', `/cloud/namespaces/${namespace}/user-groups/${group}/access`, {
+      access: { permission: 'PERMISSION_READ' },
+      resourceVersion,
+    })
+  expect(await give('grp-c0', 'c999.reach', '1')).toMatchObject(tooMuch)
+  expect((await give('grp-c2', 'c999.reach', '1')).status).toBe(200)
+  const fill = await fetch(`${await api.listen()}/scim/v2/Groups/grp-c1`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/scim+json' },
+    body: JSON.stringify({ displayName: 'c1', externalId: 'c1', members: [{ value: 'usr-c0' }, { value: 'usr-c1' }] }),
+  })
+  expect(fill.status).toBe(400)
+  await rows(`insert into user_group_members (tenant_id, group_id, user_id)
+    select 'reach', 'grp-c2', 'usr-c' || i from generate_series(1, 98) i`)
+  expect(await join('grp-c2', 'usr-c99')).toMatchObject(tooMuch)
+})
