@@ -9,6 +9,7 @@ import { createLogger, createMetrics, startHealthServer } from '#libs/telemetry'
 import { buildDiscovery } from './discovery/discovery.ts'
 import { NamespaceTokens } from './intent/namespace-tokens.ts'
 import { readIntent } from './intent/read-intent.ts'
+import { recordRefusals } from './refusals/record-refusals.ts'
 import { readEdgeSettings } from './settings.ts'
 
 const settings = readEdgeSettings(process.env)
@@ -61,6 +62,7 @@ const discovery = buildDiscovery({
     listeners.add(listener)
     return () => listeners.delete(listener)
   },
+  recordRefusals: (node, batch) => recordRefusals(database, node, batch),
   logger,
   metrics: registry,
   tls,

@@ -5,6 +5,7 @@ export interface DiscoveryMetrics {
   readonly buildSeconds: Histogram
   readonly waiting: Gauge
   readonly leftOut: Gauge<'cell'>
+  readonly refusals: Counter<'result'>
 }
 
 export function discoveryMetrics(registry: Registry): DiscoveryMetrics {
@@ -27,6 +28,12 @@ export function discoveryMetrics(registry: Registry): DiscoveryMetrics {
       name: 'aqueduct_edge_namespaces_left_out',
       help: 'Namespaces that cannot be translated and are not served',
       labelNames: ['cell'],
+      registers,
+    }),
+    refusals: new Counter({
+      name: 'aqueduct_edge_refusals_total',
+      help: 'Entries about refusals that nodes sent for the audit log, by what became of them',
+      labelNames: ['result'],
       registers,
     }),
   }

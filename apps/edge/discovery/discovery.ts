@@ -1,10 +1,12 @@
 import { TLSSocket } from 'node:tls'
-import { fastify } from 'fastify'
-import type { EdgeIntent } from '#libs/domain/edges'
+import { type FastifyRequest, fastify } from 'fastify'
+import { type EdgeIntent, type RefusalBatch, refusalBatchBounds } from '#libs/domain/edges'
 import type { Logger, Registry } from '#libs/telemetry'
+import type { Recorded } from '../refusals/record-refusals.ts'
+import { refusalsTaker } from '../refusals/take-refusals.ts'
 import { CellEdge } from './cell-edge.ts'
 import { discoveryMetrics } from './discovery-metrics.ts'
-import { nodeIdentity } from './node-identity.ts'
+import { type NodeIdentity, nodeIdentity } from './node-identity.ts'
 
 export interface DiscoveryTls {
   readonly certificatePem: string
@@ -21,6 +23,8 @@ export interface DiscoveryDeps {
    * that carries notifications was lost, say). Returns how to unsubscribe.
    */
   readonly onChange: (listener: (cellId: string) => void) => () => void
+  /** Puts what a node of a cell tells into the audit logs of the cell's tenants, once however often it is told. */
+  readonly recordRefusals: (node: NodeIdentity, batch: RefusalBatch) => Promise<Recorded>
   readonly logger: Logger
   readonly metrics: Registry
   readonly tls: DiscoveryTls
@@ -38,8 +42,8 @@ export interface Discovery {
 const maxWaitSeconds = 60
 
 /**
- * The server that node agents fetch their edge's configuration from: `GET /v1/cells/{cell}/edge`, over mTLS with a
- * node's certificate, each for the node's own cell alone.
+ * The server that node agents fetch their edge's configuration from, `GET /v1/cells/{cell}/edge`, and tell what it
+ * refused, `POST /v1/cells/{cell}/refusals`: over mTLS with a node's certificate, each for the node's own cell alone.
  */
 export function buildDiscovery(deps: DiscoveryDeps): Discovery {
   const cells = new Map<string, CellEdge>()
@@ -51,14 +55,17 @@ export function buildDiscovery(deps: DiscoveryDeps): Discovery {
   })
   const app = fastify({ https: secure(deps.tls), forceCloseConnections: 'idle', bodyLimit: 1024 })
 
+  // Before a body is read.
+  app.addHook<{ Params: { cell?: string } }>('onRequest', async (request, reply) => {
+    const { cell: cellId } = request.params
+    const node = nodeOf(request)
+    if (cellId === undefined || node?.cellId === cellId) return
+    deps.logger.warn({ cellId, node }, 'a node asked about a cell that is not its own')
+    return await reply.code(403).send({ message: 'the certificate is not of a node of this cell' })
+  })
+
   app.get<{ Params: { cell: string } }>('/v1/cells/:cell/edge', async (request, reply) => {
     const { cell: cellId } = request.params
-    const socket = request.raw.socket
-    const node = socket instanceof TLSSocket ? nodeIdentity(socket.getPeerCertificate()) : undefined
-    if (node?.cellId !== cellId) {
-      deps.logger.warn({ cellId, node }, 'a node asked for the edge of a cell that is not its own')
-      return await reply.code(403).send({ message: 'the certificate is not of a node of this cell' })
-    }
     const cell = cells.get(cellId) ?? new CellEdge({ ...deps, cellId, metrics })
     cells.set(cellId, cell)
     const known = /^"([^"]+)"$/.exec(request.headers['if-none-match'] ?? '')?.[1]
@@ -78,7 +85,18 @@ export function buildDiscovery(deps: DiscoveryDeps): Discovery {
     return await reply.type('application/json').send(document.text)
   })
 
-  app.setErrorHandler(async (_error, _request, reply) => {
+  const takeRefusals = refusalsTaker({ ...deps, metrics })
+  const { bytes: bodyLimit } = refusalBatchBounds
+  app.post('/v1/cells/:cell/refusals', { bodyLimit }, async (request, reply) => {
+    const node = nodeOf(request)
+    if (node === undefined) return await reply.code(403).send()
+    const { status, message } = await takeRefusals(node, request.body)
+    if (status === 204) return await reply.code(status).send()
+    return await reply.code(status).send({ message })
+  })
+
+  app.setErrorHandler<{ statusCode?: number }>(async ({ statusCode = 500 }, _request, reply) => {
+    if (statusCode < 500) return await reply.code(statusCode).send({ message: 'the body is too long, or is not JSON' })
     // Logged where it was thrown; what it says may quote a row.
     await reply.code(503).header('retry-after', '1').send({ message: 'the configuration cannot be built now' })
   })
@@ -96,6 +114,12 @@ export function buildDiscovery(deps: DiscoveryDeps): Discovery {
       await app.close()
     },
   }
+}
+
+/** Who the connection's certificate says it is; it was verified in the handshake. */
+function nodeOf(request: FastifyRequest): NodeIdentity | undefined {
+  const { socket } = request.raw
+  return socket instanceof TLSSocket ? nodeIdentity(socket.getPeerCertificate()) : undefined
 }
 
 function secure({ certificatePem, keyPem, nodeCaPem }: DiscoveryTls) {

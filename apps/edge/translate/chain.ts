@@ -6,6 +6,7 @@ import { downstreamTls } from './downstream-tls.ts'
 import { earlyHeaders } from './early-headers.ts'
 import { any, extension, type Proto } from './envoy.ts'
 import { privateLinkFilter } from './private-links.ts'
+import { callerFilter, callRefusalLog } from './refusal-log.ts'
 import type { SharedEdge } from './shared-edge.ts'
 
 /** One connection carries a client's pollers and calls; SDKs open a few. */
@@ -110,10 +111,12 @@ function connectionManager(namespace: EdgeNamespace, shared: SharedEdge, scope: 
     // Strangers without a call must not hold the edge's connections. A worker that polls is never idle, and who is told
     // to go away after this connects anew with the next call.
     common_http_protocol_options: { idle_timeout: '300s' },
+    access_log: [callRefusalLog(namespace.id)],
     scoped_routes: scopedRoutes(),
     ...(filters.length === 0 ? {} : { local_reply_config: filterReply() }),
     http_filters: [
       tokenFilter(namespace, shared),
+      ...(namespace.apiKeysEnabled ? [callerFilter()] : []),
       ...(filters.length === 0 ? [] : [certificateFilterFilter(filters)]),
       extension('envoy.filters.http.router', 'envoy.extensions.filters.http.router.v3.Router', {
         suppress_envoy_headers: true,

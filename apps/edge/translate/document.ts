@@ -6,6 +6,7 @@ import { any, extension, type Proto } from './envoy.ts'
 import type { NamespaceEdge } from './namespace-edge.ts'
 import { nexusRoutes } from './nexus-routes.ts'
 import { proxyProtocolFilter } from './private-links.ts'
+import { connectionRefusalLog } from './refusal-log.ts'
 
 export interface DocumentText {
   readonly version: string
@@ -64,6 +65,7 @@ function listener(name: string, port: number, before: readonly Proto[]): unknown
   return any('envoy.config.listener.v3.Listener', {
     name,
     address: { socket_address: { address: '{address}', port_value: port } },
+    access_log: [connectionRefusalLog()],
     // Silence is no server name: who says nothing for this long is disconnected.
     listener_filters_timeout: '5s',
     listener_filters: [

@@ -169,7 +169,8 @@ function forward(match: Proto, token: string): Proto {
 }
 
 function refuse(match: Proto, status: number, text: string): Proto {
-  return { match, direct_response: { status, body: { inline_string: text } } }
+  // By its name the log of refusals says why.
+  return { name: text, match, direct_response: { status, body: { inline_string: text } } }
 }
 
 function present(name: string): Proto {

@@ -46,13 +46,18 @@ export function withoutContent(details: string): string {
   return (/^[^"{\n]*?(?=-----|eyJ|["{\n]|$)/.exec(details)?.[0] ?? '').slice(0, 300).trim()
 }
 
-async function ask(dir: string, path: string): Promise<string | undefined> {
+/** Has Envoy open the files anew that it writes. Nothing happens when it does not run: the next one opens new ones. */
+export async function reopenLogs(dir: string): Promise<void> {
+  await ask(dir, '/reopen_logs', 'POST')
+}
+
+async function ask(dir: string, path: string, method = 'GET'): Promise<string | undefined> {
   const socket = join(dir, edgeFiles.admin)
   let folder: FileHandle | undefined
   try {
     // Too long a path is shortened by way of its open folder.
     if (Buffer.byteLength(socket) > maxSocketPath) folder = await open(dirname(socket))
-    return await get(folder === undefined ? socket : `/proc/self/fd/${folder.fd}/${basename(socket)}`, path)
+    return await get(folder === undefined ? socket : `/proc/self/fd/${folder.fd}/${basename(socket)}`, path, method)
   } catch {
     return undefined
   } finally {
@@ -60,10 +65,10 @@ async function ask(dir: string, path: string): Promise<string | undefined> {
   }
 }
 
-async function get(socketPath: string, path: string): Promise<string | undefined> {
+async function get(socketPath: string, path: string, method: string): Promise<string | undefined> {
   return await new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(timeoutMs)
-    const call = request({ socketPath, path, agent: false, signal }, (response) => {
+    const call = request({ socketPath, path, method, agent: false, signal }, (response) => {
       const chunks: Buffer[] = []
       response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.once('error', reject)

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { backoffMs, coerceError } from '#libs/base'
 import type { EdgeSource } from '#libs/domain/nodes'
 import type { Logger } from '#libs/telemetry'
+import { reportRefusals } from '../refusals/report.ts'
 import { EdgeCopy } from './edge-copy.ts'
 import { readEdgeDocument } from './edge-document.ts'
 import { pollEdge } from './poll.ts'
@@ -21,14 +22,15 @@ const waitSeconds = 50
 const backoff = { initialMs: 200, maxMs: 2_000 }
 
 /**
- * Keeps the node's copy of the edge's configuration up to date until `signal` aborts. The last good copy stays when the
+ * Keeps the node's copy of the edge's configuration up to date until `signal` aborts, and tells the discovery server what
+ * the edge refused. The last good copy stays when the
  * discovery server is gone or sends something that is none. When this returns its promise, there are files that Envoy can
  * start with: those of before, or empty ones.
  */
-export function followEdge(options: FollowEdgeOptions): Promise<void> {
+export async function followEdge(options: FollowEdgeOptions): Promise<void> {
   const copy = new EdgeCopy(options)
   copy.prepare()
-  return follow(options, copy)
+  await Promise.all([follow(options, copy), reportRefusals(options)])
 }
 
 async function follow({ source, cellId, dir, logger, signal }: FollowEdgeOptions, copy: EdgeCopy): Promise<void> {

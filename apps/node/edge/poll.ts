@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
-import { request } from 'node:https'
-import { join } from 'node:path'
 import type { EdgeSource } from '#libs/domain/nodes'
+import { askDiscovery } from './ask-discovery.ts'
 
 export interface PollOptions {
   readonly source: EdgeSource
@@ -20,33 +18,22 @@ const graceMs = 15_000
 const maxBytes = 256 * 1024 * 1024
 
 /**
- * Asks the discovery server once, on a connection of its own with the certificate that lies in the folder now: a renewed
- * one needs nothing else.
+ * Asks the discovery server once.
  * @returns the document's JSON, or undefined when nothing changed.
  * @throws Error for every other answer, or none.
  */
 export async function pollEdge(options: PollOptions): Promise<string | undefined> {
   const { source, cellId, dir, version, waitSeconds, signal } = options
-  const [ca, cert, key] = await Promise.all(
-    [source.caFile, source.certificateFile, source.keyFile].map((path) => readFile(join(dir, path))),
-  )
-  const timeout = AbortSignal.timeout(waitSeconds * 1000 + graceMs)
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    const call = request(new URL(`/v1/cells/${encodeURIComponent(cellId)}/edge`, source.url), {
-      ca,
-      cert,
-      key,
-      agent: false,
-      minVersion: 'TLSv1.3',
-      signal: AbortSignal.any([signal, timeout]),
-      headers: {
-        prefer: `wait=${waitSeconds}`,
-        ...(version === undefined ? {} : { 'if-none-match': `"${version}"` }),
-      },
-    })
-    call.once('response', resolve)
-    call.once('error', reject)
-    call.end()
+  const response = await askDiscovery({
+    source,
+    dir,
+    path: `/v1/cells/${encodeURIComponent(cellId)}/edge`,
+    headers: {
+      prefer: `wait=${waitSeconds}`,
+      ...(version === undefined ? {} : { 'if-none-match': `"${version}"` }),
+    },
+    timeoutMs: waitSeconds * 1000 + graceMs,
+    signal,
   })
   if (response.statusCode === 200) return await bodyOf(response)
   response.resume()

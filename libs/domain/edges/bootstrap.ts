@@ -1,12 +1,16 @@
 import { type NexusRouterOptions, nexusCluster, nexusListener, nexusUpstream, scopeHeader } from './nexus-router.ts'
 
-/** The edge's files, below the node's folder. The agent writes the last three, and Envoy watches those; `admin` is a socket. */
+/**
+ * The edge's files, below the node's folder. The agent writes listeners, routes and endpoints, and Envoy watches those;
+ * Envoy writes `refusals`, a JSON object a line, and the agent reads it; `admin` is a socket.
+ */
 export const edgeFiles = {
   admin: 'edge/admin.sock',
   bootstrap: 'edge/bootstrap.json',
   listeners: 'edge/lds.json',
   routes: 'edge/routes.json',
   endpoints: 'edge/eds.json',
+  refusals: 'edge/refusals.jsonl',
 } as const
 
 /** The one upstream of the edge: the cell's frontends. */
@@ -57,6 +61,9 @@ export function envoyArgs(concurrency: number): readonly string[] {
     '--drain-strategy',
     'immediate',
     '--disable-hot-restart',
+    // What was refused is to be seen soon; a buffer that is full is written at once.
+    '--file-flush-interval-msec',
+    '500',
     '--log-level',
     'warning',
     // What Envoy says of a file that it cannot read is the file, with its keys and tokens. The statistic

@@ -31,4 +31,5 @@ export {
 } from './nexus-router.ts'
 export { linkFieldTypes, type PrivateLink, type ProxyField, proxyFieldOf } from './private-link.ts'
 export { proxyHeader } from './proxy-header.ts'
+export { type EdgeRefusal, edgeOutcomes, type RefusalBatch, refusalBatchBounds } from './refusal.ts'
 export { edgeVersionPath } from './version-path.ts'

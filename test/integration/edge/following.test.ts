@@ -66,6 +66,7 @@ async function startDiscovery(): Promise<void> {
       changed = listener
       return () => undefined
     },
+    recordRefusals: async () => ({ recorded: 0, leftOut: 0 }),
     logger: edge.logger,
     metrics: new Registry(),
     tls: { certificatePem: server.certificatePem, keyPem: server.keyPem, nodeCaPem: root.certificatePem },

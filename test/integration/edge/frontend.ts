@@ -45,7 +45,9 @@ export class EchoFrontend {
       const frame = Buffer.alloc(5)
       frame.writeUInt32BE(body.length, 1)
       stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
-      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
+      // A client may ask for another answer than a good one.
+      const status = String(headers['x-answer'] ?? '0')
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': status }))
       stream.end(Buffer.concat([frame, body]))
     })
   }

@@ -52,6 +52,7 @@ beforeAll(async () => {
       changed = listener
       return () => undefined
     },
+    recordRefusals: async () => ({ recorded: 0, leftOut: 0 }),
     logger: createLogger('edge', 'silent'),
     metrics: createMetrics('edge'),
     tls: { ...(await serverIdentity('localhost')), nodeCaPem: nodeRoot.certificatePem },

@@ -141,7 +141,6 @@ describe('who may do what to the log', () => {
     'aqueduct_api',
     'aqueduct_signup',
     'aqueduct_operator',
-    'aqueduct_edge',
   ])
 
   async function as(role: DatabaseRole, statement: string, values: unknown[] = []): Promise<string> {
