@@ -142,6 +142,7 @@ describe.each(rows)('$rpc', ({ rpc, row }) => {
       expect(await alike(rpc, await make(tenant))).toMatchObject({
         code: status.INVALID_ARGUMENT,
         message: expect.stringContaining('nothing to change'),
+        fields: [{ description: 'nothing to change' }],
       })
     })
   }
