@@ -59,6 +59,7 @@ export function scimUsers(app: FastifyInstance, deps: ScimDeps): void {
     const wanted = userFromScim(request.body)
     const row = await change(database, request, async (trx) => {
       await assertRoom(trx, proof, 'users')
+      await assertRoom(trx, proof, 'invitations')
       const made = await createUser(trx, proof, { email: wanted.userName, accountRole: roleOfNewUsers })
       await inviteUser(trx, proof, made, invitationExpiry(clock.now()))
       return provisionUser(trx, { proof, userId: made.id }, stateOf(wanted))

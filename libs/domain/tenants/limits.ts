@@ -9,6 +9,8 @@ import type { Problem } from '#libs/base'
 export const tenantLimits = {
   namespaces: 1000,
   users: 1000,
+  /** In a day: each is a mail to an address that anybody may have, and users come and go. */
+  invitations: 2000,
   userGroups: 1000,
   serviceAccounts: 1000,
   /** Each is read at every call of whoever holds it. */

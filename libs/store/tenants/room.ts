@@ -18,6 +18,11 @@ const kinds: Readonly<Record<TenantLimit, Kind>> = {
     count: (tenantId) => sql`select count(*) from users where tenant_id = ${tenantId} and deleted_at is null`,
     words: 'users: delete one first',
   },
+  invitations: {
+    count: (tenantId) =>
+      sql`select count(*) from user_invitations where tenant_id = ${tenantId} and created_at > now() - interval '1 day'`,
+    words: 'invitations of the last 24 hours: invite more users tomorrow',
+  },
   userGroups: {
     count: (tenantId) => sql`select count(*) from user_groups where tenant_id = ${tenantId} and deleted_at is null`,
     words: 'user groups: delete one first',

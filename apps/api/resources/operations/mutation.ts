@@ -42,6 +42,14 @@ export interface Mutated {
   readonly dryRun: boolean
 }
 
+/**
+ * Of a request, which its operation keeps: twice what the largest spec that is taken can have. Fields that mean nothing
+ * beside another one are not looked at, and would be kept whatever is in them.
+ */
+const maxRequestBytes = 256 * 1024
+/** The same of methods whose specs are small, and that the weakest member may call as often as it likes. */
+const maxKeyRequestBytes = 8 * 1024
+
 const operationId = /^[\x21-\x7e]{1,200}$/
 
 /**
@@ -89,7 +97,7 @@ async function mutateIn<Name extends RpcName>(
     tenantId: member.tenantId,
     id: request.asyncOperationId ?? '',
     rpc,
-    request: canonicalRequest(rpc, request),
+    request: boundedRequest(rpc, request),
     requestedBy: member.principalId,
     deadline: new Date(clock.now().getTime() + deadlineMs(rpc)),
   })
@@ -104,6 +112,14 @@ async function mutateIn<Name extends RpcName>(
   // Last of all: from here to the commit the tenant's other changes wait for this one.
   if (!dryRun) await appendAuditEntry(trx, entryOf(mutation, operation, {}))
   return { operation, repeated: false, dryRun }
+}
+
+/** @throws AppError `invalid` for one that is too large to keep. */
+function boundedRequest<Name extends RpcName>(rpc: Name, request: RpcRequest<Name>): Uint8Array {
+  const bytes = canonicalRequest(rpc, request)
+  const limit = rpc.endsWith('ApiKey') ? maxKeyRequestBytes : maxRequestBytes
+  if (bytes.byteLength <= limit) return bytes
+  throw invalidField('request', `has ${bytes.byteLength} bytes: at most ${limit} are allowed`)
 }
 
 /** The repeat of a change shows its answer again, a key's token perhaps: that is worth an entry, too. */

@@ -52,6 +52,7 @@ export function userHandlers(deps: UserDeps): UserHandlers {
           if (problems.length > 0) throw invalid(problems)
           await authorizeAccess(trx, member, { after: spec.access })
           await assertRoom(trx, proof, 'users')
+          await assertRoom(trx, proof, 'invitations')
           const row = await createUser(trx, proof, { email: spec.email, accountRole: spec.access.accountRole })
           await replaceAccess(trx, proof, row.id, grantedIn(spec.access))
           await inviteUser(trx, proof, row, invitationExpiry(clock.now()))
