@@ -4,7 +4,7 @@ import type { Authorized } from '#libs/authz'
 import { AppError, newId, notFound } from '#libs/base'
 import type { Executor, Trx } from '../database.ts'
 import { deleteAtVersion } from '../delete-at-version.ts'
-import { staleVersion } from '../stale-version.ts'
+import { updateAtVersion } from '../update-at-version.ts'
 import type { ApiKeysTable } from './table.ts'
 
 export type ApiKeyRow = Selectable<ApiKeysTable>
@@ -129,23 +129,9 @@ export async function updateApiKey(
   resourceVersion: string,
 ): Promise<ApiKeyRow> {
   const present = await getApiKey(trx, proof)
-  const row = await trx
-    .updateTable('api_keys')
-    .set((eb) => ({
-      display_name: change.displayName,
-      description: change.description,
-      disabled: change.disabled,
-      resource_version: eb('resource_version', '+', 1),
-      updated_at: new Date(),
-    }))
-    .where('tenant_id', '=', present.tenant_id)
-    .where('id', '=', present.id)
-    .where('deleted_at', 'is', null)
-    .where((eb) => eb(eb.cast<string>('resource_version', 'text'), '=', resourceVersion))
-    .returningAll()
-    .executeTakeFirst()
-  if (row === undefined) throw staleVersion('API key', resourceVersion, present.resource_version)
-  return row
+  const { displayName, description, disabled } = change
+  const columns = { display_name: displayName, description, disabled }
+  return updateAtVersion(trx, 'api_keys', 'API key', present, columns, resourceVersion)
 }
 
 /** Revokes the key, here at once and at the edge within seconds. @throws AppError as {@link updateApiKey} */

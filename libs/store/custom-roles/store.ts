@@ -1,10 +1,11 @@
 import { type Selectable, sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
-import { AppError, newId, notFound } from '#libs/base'
+import { newId, notFound } from '#libs/base'
 import type { CustomPermission, CustomRoleSpec } from '#libs/domain/custom-roles'
 import type { Executor, Trx } from '../database.ts'
 import { deleteAtVersion } from '../delete-at-version.ts'
-import { staleVersion } from '../stale-version.ts'
+import { assertNameFree, nameTaken } from '../name-free.ts'
+import { updateAtVersion } from '../update-at-version.ts'
 import type { CustomRolesTable } from './table.ts'
 
 export type CustomRoleRow = Selectable<CustomRolesTable>
@@ -31,7 +32,7 @@ export async function createCustomRole(
     .onConflict((conflict) => conflict.columns(['tenant_id', 'name']).where('deleted_at', 'is', null).doNothing())
     .returningAll()
     .executeTakeFirst()
-  if (row === undefined) throw nameTaken(spec.name)
+  if (row === undefined) throw nameTaken('custom role', spec.name)
   return row
 }
 
@@ -83,26 +84,8 @@ export async function updateCustomRole(
     present.tenant_id,
     namespacesIn(spec.permissions).filter((id) => !known.has(id)),
   )
-  const taken = await trx
-    .selectFrom('custom_roles')
-    .select('id')
-    .where('tenant_id', '=', present.tenant_id)
-    .where('name', '=', spec.name)
-    .where('id', '<>', present.id)
-    .where('deleted_at', 'is', null)
-    .executeTakeFirst()
-  if (taken !== undefined) throw nameTaken(spec.name)
-  const row = await trx
-    .updateTable('custom_roles')
-    .set((eb) => ({ ...columns(spec), resource_version: eb('resource_version', '+', 1), updated_at: new Date() }))
-    .where('tenant_id', '=', present.tenant_id)
-    .where('id', '=', present.id)
-    .where('deleted_at', 'is', null)
-    .where((eb) => eb(eb.cast<string>('resource_version', 'text'), '=', resourceVersion))
-    .returningAll()
-    .executeTakeFirst()
-  if (row === undefined) throw staleVersion('custom role', resourceVersion, present.resource_version)
-  return row
+  await assertNameFree(trx, 'custom_roles', 'custom role', present, spec.name)
+  return updateAtVersion(trx, 'custom_roles', 'custom role', present, columns(spec), resourceVersion)
 }
 
 /** Takes it from everybody who holds it. @throws AppError as {@link updateCustomRole} */
@@ -155,8 +138,4 @@ async function assertNamespaces(trx: Trx, tenantId: string, ids: readonly string
     limit 1`.execute(trx)
   const missing = rows[0]
   if (missing !== undefined) throw notFound('namespace', missing.id)
-}
-
-function nameTaken(name: string): AppError {
-  return new AppError('already_exists', `a custom role named ${JSON.stringify(name)} exists`)
 }

@@ -4,6 +4,7 @@ import { AppError, newId, notFound } from '#libs/base'
 import { type NamespaceState, statesBefore } from '#libs/domain/namespaces'
 import type { NexusEndpointSpec } from '#libs/domain/nexus-endpoints'
 import type { Executor, Trx } from '../database.ts'
+import { nameTaken } from '../name-free.ts'
 import { staleVersion } from '../stale-version.ts'
 import { assertFewCallers, lockNamespaces } from './callers.ts'
 import type { NexusEndpointsTable } from './table.ts'
@@ -43,7 +44,7 @@ export async function createNexusEndpoint(
     .onConflict((conflict) => conflict.columns(['tenant_id', 'name']).where('state', '<>', 'deleted').doNothing())
     .returningAll()
     .executeTakeFirst()
-  if (row === undefined) throw nameTaken(spec.name)
+  if (row === undefined) throw nameTaken('nexus endpoint', spec.name)
   await assertFewCallers(trx, tenantId)
   return row
 }
@@ -112,7 +113,7 @@ export async function updateNexusEndpoint(
     .where('id', '<>', endpointId)
     .where('state', '<>', 'deleted')
     .executeTakeFirst()
-  if (taken !== undefined) throw nameTaken(spec.name)
+  if (taken !== undefined) throw nameTaken('nexus endpoint', spec.name)
   try {
     const row = await changeIntent(trx, proof, resourceVersion, statesBefore('activating', 'updating'), {
       ...columns(spec),
@@ -123,7 +124,7 @@ export async function updateNexusEndpoint(
     return row
   } catch (thrown) {
     // Somebody took the name since the look above.
-    if (isUniqueViolation(thrown)) throw nameTaken(spec.name)
+    if (isUniqueViolation(thrown)) throw nameTaken('nexus endpoint', spec.name)
     throw thrown
   }
 }
@@ -183,8 +184,4 @@ function columns(spec: NexusEndpointSpec) {
 
 function isUniqueViolation(thrown: unknown): boolean {
   return thrown instanceof Error && 'code' in thrown && thrown.code === '23505'
-}
-
-function nameTaken(name: string): AppError {
-  return new AppError('already_exists', `a nexus endpoint named ${JSON.stringify(name)} exists`)
 }

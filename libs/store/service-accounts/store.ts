@@ -1,13 +1,14 @@
 import type { Selectable } from 'kysely'
 import { sql } from 'kysely'
 import type { Authorized, Limit } from '#libs/authz'
-import { AppError, newId, notFound } from '#libs/base'
+import { newId, notFound } from '#libs/base'
 import { noAccess, replaceAccess } from '../access/index.ts'
 import type { Executor, Trx } from '../database.ts'
 import { deleteAtVersion } from '../delete-at-version.ts'
+import { assertNameFree, nameTaken } from '../name-free.ts'
 import { takeNextVersion } from '../next-version.ts'
 import { ownersOnly } from '../owners-only.ts'
-import { staleVersion } from '../stale-version.ts'
+import { updateAtVersion } from '../update-at-version.ts'
 import type { ServiceAccountsTable } from './table.ts'
 
 export type ServiceAccountRow = Selectable<ServiceAccountsTable>
@@ -42,7 +43,7 @@ export async function createServiceAccount(
     .onConflict((conflict) => conflict.columns(['tenant_id', 'name']).where('deleted_at', 'is', null).doNothing())
     .returningAll()
     .executeTakeFirst()
-  if (row === undefined) throw nameTaken(fields.name)
+  if (row === undefined) throw nameTaken('service account', fields.name)
   return row
 }
 
@@ -125,26 +126,8 @@ export async function updateServiceAccount(
   resourceVersion: string,
 ): Promise<ServiceAccountRow> {
   const present = await getServiceAccount(trx, proof)
-  const taken = await trx
-    .selectFrom('service_accounts')
-    .select('id')
-    .where('tenant_id', '=', present.tenant_id)
-    .where('name', '=', fields.name)
-    .where('id', '<>', present.id)
-    .where('deleted_at', 'is', null)
-    .executeTakeFirst()
-  if (taken !== undefined) throw nameTaken(fields.name)
-  const row = await trx
-    .updateTable('service_accounts')
-    .set((eb) => ({ ...columns(fields), resource_version: eb('resource_version', '+', 1), updated_at: new Date() }))
-    .where('tenant_id', '=', present.tenant_id)
-    .where('id', '=', present.id)
-    .where('deleted_at', 'is', null)
-    .where((eb) => eb(eb.cast<string>('resource_version', 'text'), '=', resourceVersion))
-    .returningAll()
-    .executeTakeFirst()
-  if (row === undefined) throw staleVersion('service account', resourceVersion, present.resource_version)
-  return row
+  await assertNameFree(trx, 'service_accounts', 'service account', present, fields.name)
+  return updateAtVersion(trx, 'service_accounts', 'service account', present, columns(fields), resourceVersion)
 }
 
 /** Takes its keys, grants and custom roles along. @throws AppError as {@link updateServiceAccount} */
@@ -172,8 +155,4 @@ function columns(fields: ServiceAccountFields) {
     account_role: fields.accountRole,
     scoped_namespace_id: fields.scopedNamespaceId,
   }
-}
-
-function nameTaken(name: string): AppError {
-  return new AppError('already_exists', `a service account named ${JSON.stringify(name)} exists`)
 }

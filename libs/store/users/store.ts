@@ -7,6 +7,7 @@ import type { Executor, Trx } from '../database.ts'
 import { deleteAtVersion } from '../delete-at-version.ts'
 import { takeNextVersion } from '../next-version.ts'
 import { ownersOnly } from '../owners-only.ts'
+import { updateAtVersion } from '../update-at-version.ts'
 import type { UsersTable } from './table.ts'
 
 export type UserRow = Selectable<UsersTable>
@@ -143,14 +144,7 @@ export async function updateUser(
 ): Promise<UserRow> {
   const present = await getUser(trx, ref)
   if (accountRole !== 'owner') await assertAnotherOwner(trx, present)
-  await takeNextVersion(trx, 'users', 'user', present, resourceVersion)
-  return trx
-    .updateTable('users')
-    .set({ account_role: accountRole })
-    .where('tenant_id', '=', present.tenant_id)
-    .where('id', '=', present.id)
-    .returningAll()
-    .executeTakeFirstOrThrow()
+  return updateAtVersion(trx, 'users', 'user', present, { account_role: accountRole }, resourceVersion)
 }
 
 /**
