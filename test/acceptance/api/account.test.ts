@@ -2,7 +2,7 @@ import { temporal } from '@temporalio/proto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ownCa } from '../certificates.ts'
 import { type Cloud, closeClients, cloudOf, done, nothingToChange, refusal, refused } from '../cloud-client.ts'
-import { GoClient } from '../go-client.ts'
+import { GoClient, goClients } from '../go-client.ts'
 import { createKey, createServiceAccount, signUp, type Tenant } from '../tenant.ts'
 
 const { RESOURCE_STATE_ACTIVE } = temporal.api.cloud.resource.v1.ResourceState
@@ -63,4 +63,19 @@ test('Terraform: the CA of the metrics is set, kept byte for byte, and taken awa
   expect(gone.spec).not.toHaveProperty('metrics')
   expect(gone).not.toHaveProperty('metrics')
   await go.close()
+})
+
+test('cloud-cli: the last certificate of the metrics’ CA taken away', async () => {
+  const cli = new GoClient(tenant.api.token, goClients.cli)
+  const read = async () => (await cli.call('GetAccount')).account
+  const update = async (acceptedClientCa: Buffer) => {
+    const { spec, resourceVersion } = await read()
+    const metrics = { ...spec.metrics, acceptedClientCa }
+    await cli.done('UpdateAccount', { spec: { ...spec, metrics }, resourceVersion })
+  }
+  await update(Buffer.from((await ownCa('Metrics')).pem))
+  expect((await read()).metrics.uri).not.toBe('')
+  await update(Buffer.of())
+  expect(await read()).not.toHaveProperty('metrics')
+  await cli.close()
 })

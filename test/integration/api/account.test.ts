@@ -50,11 +50,17 @@ test('the metrics’ client CA comes back byte for byte, and nil takes it away',
   expect((await update({}, '3')).body.message).toContain('nothing to change')
 })
 
-test.each([
-  ['no certificate', 'hello'],
-  ['nothing', ''],
-])('refuses a client CA that is %s', async (_what, pem) => {
-  const answer = await update(withCa(pem), (await read()).resourceVersion)
+test('an empty client CA turns metrics off, as none does', async () => {
+  await update(withCa(api.ca), (await read()).resourceVersion)
+  const { resourceVersion } = await read()
+  expect((await update(withCa(''), resourceVersion)).body.asyncOperation.state).toBe('STATE_FULFILLED')
+  const off = await read()
+  expect(off).not.toHaveProperty('metrics')
+  expect((await update({ metrics: {} }, off.resourceVersion)).body.message).toContain('nothing to change')
+})
+
+test('refuses a client CA that is no certificate', async () => {
+  const answer = await update(withCa('hello'), (await read()).resourceVersion)
   expect(answer.body.code).toBe(status.INVALID_ARGUMENT)
   expect(answer.body.details[0].fieldViolations[0].field).toBe('spec.metrics.accepted_client_ca')
 })

@@ -11,16 +11,13 @@ type WireSpec = temporal.api.cloud.account.v1.IAccountSpec
 export const metricsCaField = 'spec.metrics.accepted_client_ca'
 
 /**
- * The client CA of the account's metrics, byte for byte; empty: metrics are off, as clients say it that leave them out.
+ * The client CA of the account's metrics, byte for byte; empty: metrics are off. Terraform says so by leaving them out, the
+ * cloud CLI by an empty CA once the last certificate is taken away.
  * @throws AppError `invalid`
  */
 export function metricsCaFromWire(wire: WireSpec | null | undefined): string {
   if (wire === null || wire === undefined) throw invalidField('spec', 'must be given')
-  const { metrics } = wire
-  if (metrics === null || metrics === undefined) return ''
-  const bytes = Buffer.from(metrics.acceptedClientCa ?? [])
-  if (bytes.length === 0)
-    throw invalidField(metricsCaField, 'must be given; leave spec.metrics out to turn metrics off')
+  const bytes = Buffer.from(wire.metrics?.acceptedClientCa ?? [])
   const text = bytes.toString('utf8')
   if (!Buffer.from(text, 'utf8').equals(bytes) || text.includes('\0'))
     throw invalidField(metricsCaField, 'is not PEM text')
