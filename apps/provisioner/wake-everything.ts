@@ -1,10 +1,10 @@
 import { systemActor } from '#libs/authz'
 import { enqueue } from '#libs/jobs'
 import type { Database } from '#libs/store'
-import { listCells } from '#libs/store/cells'
 import { listUnsettled } from '#libs/store/namespaces'
 import { listUnsettledNexusEndpoints } from '#libs/store/nexus-endpoints'
 import { listNodes } from '#libs/store/nodes'
+import { everyCell } from './every-cell.ts'
 
 const system = systemActor('clock')
 const batch = 500
@@ -25,15 +25,8 @@ export async function wakeUnsettledNexusEndpoints(database: Database): Promise<v
 
 /** Wakes every cell and node: what was ready may not be any more. */
 export async function wakeCellsAndNodes(database: Database): Promise<void> {
-  for (let after = ''; ; ) {
-    const cells = await listCells(database.all, system.authorize('cell', 'list', { fleet: true }), {
-      after,
-      limit: batch,
-    })
-    for (const cell of cells) await enqueue(database.all, 'reconcile-cell', { cellId: cell.id })
-    const last = cells.at(-1)
-    if (last === undefined || cells.length < batch) break
-    after = last.id
+  for await (const cell of everyCell(database.all, system.authorize('cell', 'list', { fleet: true }))) {
+    await enqueue(database.all, 'reconcile-cell', { cellId: cell.id })
   }
   for (const node of await listNodes(database.all, system.authorize('node', 'list', { fleet: true }), undefined)) {
     await enqueue(database.all, 'reconcile-node', { nodeId: node.id })

@@ -1,42 +1,18 @@
 import { systemActor } from '#libs/authz'
-import { coerceError } from '#libs/base'
-import { listCells } from '#libs/store/cells'
 import { findWanted } from '#libs/store/namespaces'
 import { ownerKey } from '../reconcilers/namespaces/execute.ts'
-import type { Outward } from '../reconcilers/outward.ts'
-import type { CellClient } from '../temporal/cell-client.ts'
-import type { CollectorDeps } from './overdue-operations.ts'
-
-export interface OrphanNamespacesDeps extends CollectorDeps {
-  readonly outward: Outward
-  readonly cellClient: (cellId: string) => Promise<CellClient>
-}
+import { type CellCollectorDeps, collectInReadyCells } from './in-ready-cells.ts'
 
 const system = systemActor('orphan-namespaces')
-const cellsPerPage = 100
 
 /**
  * Deletes namespaces on cells whose row does not want them there: a deletion whose answer was lost, a writer that came too
  * late. One with our mark and no row at all is left alone and told of: rows stay for ever, so the database is older than
  * the cell (a restored backup, most likely), and what it does not know of is somebody's data.
  */
-export async function collectOrphanNamespaces(deps: OrphanNamespacesDeps): Promise<number> {
-  let collected = 0
-  for (let after = ''; ; ) {
-    const cells = await listCells(deps.database.all, system.authorize('cell', 'list', { fleet: true }), {
-      after,
-      limit: cellsPerPage,
-    })
-    for (const cell of cells) if (cell.state === 'ready') collected += await collectInCell(deps, cell.id)
-    const last = cells.at(-1)
-    if (last === undefined || cells.length < cellsPerPage) return collected
-    after = last.id
-  }
-}
-
-async function collectInCell(deps: OrphanNamespacesDeps, cellId: string): Promise<number> {
-  try {
-    const client = await deps.cellClient(cellId)
+export async function collectOrphanNamespaces(deps: CellCollectorDeps): Promise<number> {
+  const proof = system.authorize('cell', 'list', { fleet: true })
+  return collectInReadyCells(deps, proof, 'orphans', async (client, cellId) => {
     const marked = (await client.listNamespaces()).filter(
       (namespace) => ownerKey in namespace.data && namespace.state !== 'deleted',
     )
@@ -55,8 +31,5 @@ async function collectInCell(deps: OrphanNamespacesDeps, cellId: string): Promis
       deps.logger.warn({ namespace: orphan, cell: cellId }, 'orphan namespace collected')
     }
     return orphans.length
-  } catch (thrown) {
-    deps.logger.warn({ cell: cellId, err: coerceError(thrown) }, 'a cell could not be searched for orphans')
-    return 0
-  }
+  })
 }
