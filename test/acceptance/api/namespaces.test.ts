@@ -96,6 +96,18 @@ test('npm: read, listed by exact name and page by page', async () => {
   )
 })
 
+test('npm: a CA changed in what was read, with the deprecated one as it was', async () => {
+  const next = Buffer.from((await ownCa('Next')).pem)
+  const { namespace: present } = await cloud.getNamespace({ namespace })
+  const { spec, resourceVersion } = present ?? {}
+  const mtlsAuth = { ...spec?.mtlsAuth, acceptedClientCa: next }
+  const changed = { namespace, spec: { ...spec, mtlsAuth }, resourceVersion: resourceVersion ?? '' }
+  await done(cloud, 'UpdateNamespace', cloud.updateNamespace(changed))
+  const { mtlsAuth: shown } = (await read()).spec
+  expect(next.equals(shown.acceptedClientCa)).toBe(true)
+  expect(shown.acceptedClientCaDeprecated).toBe(next.toString('base64'))
+})
+
 test('delete protection, a stale version, nothing to change', async () => {
   const { spec, resourceVersion } = await read()
   const protectedNow = await terraform.refusal('DeleteNamespace', { namespace, resourceVersion })

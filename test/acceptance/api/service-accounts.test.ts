@@ -147,6 +147,25 @@ test('custom roles add to what an account role gives', async () => {
   await done(theirs, 'CreateCustomRole', make())
   const { serviceAccount } = await cloud.getServiceAccount({ serviceAccountId })
   expect(serviceAccount?.spec?.access?.accountAccess?.customRoles).toEqual([roleId])
+  // Somebody else's role beside it is taken away by who changes what was read, the deprecated list included.
+  const second = await cloud.createCustomRole({ spec: { name: 'second', permissions } })
+  const read = async () => (await cloud.getServiceAccount({ serviceAccountId })).serviceAccount
+  const setRoles = async (customRoles: string[]) => {
+    const present = await read()
+    const spec = present?.spec ?? {}
+    const accountAccess = { ...spec.access?.accountAccess, customRoles }
+    const changed = { ...spec, access: { ...spec.access, accountAccess } }
+    const resourceVersion = present?.resourceVersion ?? ''
+    const update = { serviceAccountId, spec: changed, resourceVersion }
+    await done(cloud, 'UpdateServiceAccount', cloud.updateServiceAccount(update))
+    return (await read())?.spec?.access
+  }
+  await setRoles([roleId, second.roleId])
+  expect(await setRoles([second.roleId])).toMatchObject({
+    accountAccess: { customRoles: [second.roleId] },
+    customRolesDeprecated: [second.roleId],
+  })
+  await refused(make(), refusal.exists)
   const scoped = {
     name: 'scoped with a role',
     namespaceScopedAccess: { namespace: namespace.id, access: { permission: Permission.PERMISSION_READ } },

@@ -70,9 +70,9 @@ function roleFromWire({ accountAccess }: WireAccess, field: string, problems: Pr
 }
 
 function grantsFromWire(wire: WireAccess, field: string, problems: Problem[]) {
-  const customRoleIds = [
-    ...new Set([...(wire.accountAccess?.customRoles ?? []), ...(wire.customRolesDeprecated ?? [])]),
-  ]
+  // Who takes a role away sends the list of old clients back as it was: it counts only where the other one is empty.
+  const customRoles = wire.accountAccess?.customRoles ?? []
+  const customRoleIds = [...new Set(customRoles.length > 0 ? customRoles : (wire.customRolesDeprecated ?? []))]
   const accesses = Object.entries(wire.namespaceAccesses ?? {}).map(
     ([id, access]) => [id, permissionFromWire(access, `${field}.namespace_accesses`, problems)] as const,
   )

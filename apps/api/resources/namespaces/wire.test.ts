@@ -124,6 +124,24 @@ describe('a namespace spec on the wire', () => {
     expect(aliasesOf(next.searchAttributes ?? {})).toEqual({ Keyword01: 'B', Keyword02: 'A' })
   })
 
+  it('has the client CA that was changed, in whichever field, beside the other one as it was read', () => {
+    const bytes = (pem: string) => Buffer.from(pem)
+    const base64 = (pem: string) => bytes(pem).toString('base64')
+    const wire = (young: string, old: string) => ({
+      name: 'payments',
+      mtlsAuth: { acceptedClientCa: bytes(young), acceptedClientCaDeprecated: base64(old) },
+    })
+    const present = specFromWire(wire('present', 'present'))
+    const caOf = (young: string, old: string) => specFromWire(wire(young, old), present).mtlsAuth.acceptedClientCa
+    expect(caOf('next', 'present')).toBe('next')
+    expect(caOf('present', 'next')).toBe('next')
+    expect(caOf('next', '')).toBe('next')
+    expect(caOf('', 'next')).toBe('next')
+    expect(caOf('present', '')).toBe('present')
+    expect(() => caOf('one', 'other')).toThrow(/differs from accepted_client_ca_deprecated/)
+    expect(() => specFromWire(wire('one', 'other'))).toThrow(/differs from accepted_client_ca_deprecated/)
+  })
+
   it('is refused with both modes of capacity', () => {
     expect(() => specFromWire({ capacitySpec: { onDemand: {}, provisioned: { value: 2 } } })).toThrow(/capacity_spec/)
   })

@@ -38,7 +38,7 @@ export function specFromWire(wire: WireSpec | null | undefined, current?: Namesp
   if (wire === null || wire === undefined) throw invalidField('spec', 'must be given')
   const problems: Problem[] = []
   const regions = regionsFromWire(wire, problems)
-  const mtlsAuth = mtlsFromWire(wire.mtlsAuth ?? {}, problems)
+  const mtlsAuth = mtlsFromWire(wire.mtlsAuth ?? {}, problems, current?.mtlsAuth.acceptedClientCa)
   const codecServer = codecFromWire(wire.codecServer)
   const searchAttributes = searchAttributesFromWire(wire, current?.searchAttributes ?? {}, problems)
   const capacity = capacityFromWire(wire.capacitySpec, problems) ?? current?.capacity
@@ -89,10 +89,10 @@ function regionsFromWire(wire: WireSpec, problems: Problem[]): readonly string[]
   return replicas.length > 0 ? replicas : regions
 }
 
-function mtlsFromWire(wire: WireMtls, problems: Problem[]): MtlsAuth {
+function mtlsFromWire(wire: WireMtls, problems: Problem[], currentCa: string | undefined): MtlsAuth {
   return {
     enabled: wire.enabled ?? false,
-    acceptedClientCa: caFromWire(wire, problems),
+    acceptedClientCa: caFromWire(wire, problems, currentCa),
     certificateFilters: (wire.certificateFilters ?? []).map(
       (filter): CertificateFilter => ({
         commonName: filter.commonName ?? '',
@@ -106,8 +106,11 @@ function mtlsFromWire(wire: WireMtls, problems: Problem[]): MtlsAuth {
 
 const base64 = /^[A-Za-z0-9+/_-]*={0,2}$/
 
-/** Clients compare bytes: what is kept as text must come back as the very same bytes. */
-function caFromWire(wire: WireMtls, problems: Problem[]): string {
+/**
+ * Clients compare bytes: what is kept as text must come back as the very same bytes. Of two that differ, the one counts
+ * that is not as it was read: whoever changes one sends the other one back.
+ */
+function caFromWire(wire: WireMtls, problems: Problem[], current: string | undefined): string {
   const bytes = Buffer.from(wire.acceptedClientCa ?? [])
   const old = (wire.acceptedClientCaDeprecated ?? '').replace(/\s/g, '')
   const field = old !== '' && bytes.length === 0 ? 'accepted_client_ca_deprecated' : 'accepted_client_ca'
@@ -117,10 +120,11 @@ function caFromWire(wire: WireMtls, problems: Problem[]): string {
   }
   if (!base64.test(old)) return report('is not base64')
   const oldBytes = Buffer.from(old, 'base64')
-  if (bytes.length > 0 && oldBytes.length > 0 && !bytes.equals(oldBytes)) {
+  const isCurrent = (given: Buffer) => current !== undefined && given.equals(Buffer.from(current, 'utf8'))
+  if (bytes.length > 0 && oldBytes.length > 0 && !bytes.equals(oldBytes) && !isCurrent(bytes) && !isCurrent(oldBytes)) {
     return report('differs from accepted_client_ca_deprecated: give one of them')
   }
-  const given = bytes.length > 0 ? bytes : oldBytes
+  const given = bytes.length === 0 || (oldBytes.length > 0 && isCurrent(bytes)) ? oldBytes : bytes
   const text = given.toString('utf8')
   return Buffer.from(text, 'utf8').equals(given) && !text.includes('\0') ? text : report('is not PEM text')
 }
