@@ -1,10 +1,12 @@
 import { authorize } from '#libs/authz'
 import { type Clock, invalid, invalidField } from '#libs/base'
 import { validateCaBundle } from '#libs/pki'
-import { type Database, staleVersion } from '#libs/store'
+import type { Database } from '#libs/store'
 import { getTenant, setMetricsClientCa } from '#libs/store/tenants'
 import { memberOf } from '../../auth/member.ts'
+import { assertVersion } from '../operations/assert-version.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
+import { settled } from '../operations/settled.ts'
 import { operationToWire } from '../operations/wire.ts'
 import { type AccountHandlers, accountToWire, metricsCaField, metricsCaFromWire } from './wire.ts'
 
@@ -32,14 +34,12 @@ export function accountHandlers(deps: AccountDeps): AccountHandlers {
       const ca = metricsCaFromWire(request.spec)
       const { operation } = await mutate(deps, { rpc: 'UpdateAccount', request, context }, async (trx) => {
         const present = await getTenant(trx, proof)
-        if (String(present.resource_version) !== version) {
-          throw staleVersion('account', version, present.resource_version)
-        }
+        assertVersion('account', present, version)
         const problems = ca === '' ? [] : validateCaBundle(ca, clock.now()).problems
         if (problems.length > 0) throw invalid(problems.map((message) => ({ field: metricsCaField, message })))
         if (ca === present.metrics_client_ca) throw invalidField('spec', 'nothing to change')
         const row = await setMetricsClientCa(trx, proof, ca, version)
-        return { subject: { kind: 'account', id: tenantId, generation: row.resource_version }, settled: true }
+        return settled('account', tenantId, row.resource_version)
       })
       return { asyncOperation: operationToWire(operation) }
     },

@@ -1,7 +1,7 @@
 import { type Authorized, authorize } from '#libs/authz'
 import { AppError, type Clock, invalid } from '#libs/base'
 import { type ApiKeySpec, apiKeyLimit, validateApiKeySpec, validateApiKeyUpdate } from '#libs/domain/api-keys'
-import { type Database, staleVersion, type Trx } from '#libs/store'
+import type { Database, Trx } from '#libs/store'
 import { accessOf, noAccess } from '#libs/store/access'
 import { type ApiKeyRow, createApiKey, deleteApiKey, getApiKey, listApiKeys, updateApiKey } from '#libs/store/api-keys'
 import { getServiceAccount } from '#libs/store/service-accounts'
@@ -10,7 +10,9 @@ import type { ApiKeyTokens } from '../../auth/api-key-tokens.ts'
 import { type Member, memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
 import { authorizeAccess } from '../identity/authorize-access.ts'
+import { assertVersion } from '../operations/assert-version.ts'
 import { type Mutated, mutate, requiredVersion } from '../operations/mutation.ts'
+import { settled } from '../operations/settled.ts'
 import { operationToWire } from '../operations/wire.ts'
 import { serviceAccountSpecOf, wholeAccessIn } from '../service-accounts/wire.ts'
 import { type ApiKeyHandlers, apiKeySpecFromWire, apiKeySpecOf, apiKeyToWire, ownerKindOfFilter } from './wire.ts'
@@ -40,7 +42,7 @@ export function apiKeyHandlers(deps: ApiKeyDeps): ApiKeyHandlers {
         await assertRoom(trx, owner.proof, 'revokedApiKeys')
         const key = { ...spec, ownerKind: spec.ownerType }
         const row = await createApiKey(trx, owner.proof, key, apiKeyLimit(spec.ownerType))
-        return settled(row.id, row.resource_version)
+        return settled('api_key', row.id, row.resource_version)
       })
       return {
         keyId: mutated.operation.resource_id,
@@ -80,13 +82,11 @@ export function apiKeyHandlers(deps: ApiKeyDeps): ApiKeyHandlers {
       const { operation } = await mutate(deps, { rpc: 'UpdateApiKey', request, context }, async (trx) => {
         const present = await getApiKey(trx, proof)
         const spec = apiKeySpecFromWire(request.spec)
-        if (String(present.resource_version) !== version) {
-          throw staleVersion('API key', version, present.resource_version)
-        }
+        assertVersion('API key', present, version)
         const problems = validateApiKeyUpdate(apiKeySpecOf(present), spec)
         if (problems.length > 0) throw invalid(problems)
         const row = await updateApiKey(trx, proof, spec, version)
-        return settled(row.id, row.resource_version)
+        return settled('api_key', row.id, row.resource_version)
       })
       return { asyncOperation: operationToWire(operation) }
     },
@@ -99,15 +99,11 @@ export function apiKeyHandlers(deps: ApiKeyDeps): ApiKeyHandlers {
       const version = requiredVersion(request)
       const { operation } = await mutate(deps, { rpc: 'DeleteApiKey', request, context }, async (trx) => {
         await deleteApiKey(trx, proof, version)
-        return settled(keyId, Number(version))
+        return settled('api_key', keyId, Number(version))
       })
       return { asyncOperation: operationToWire(operation) }
     },
   }
-}
-
-function settled(keyId: string, generation: number) {
-  return { subject: { kind: 'api_key', id: keyId, generation }, settled: true }
 }
 
 interface OwnerCheck {

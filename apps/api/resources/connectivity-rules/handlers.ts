@@ -13,6 +13,7 @@ import { getNamespace } from '#libs/store/namespaces'
 import { memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
+import { settled } from '../operations/settled.ts'
 import { operationToWire } from '../operations/wire.ts'
 import { type ConnectivityRuleHandlers, connectivityRuleSpecFromWire, connectivityRuleToWire } from './wire.ts'
 
@@ -35,7 +36,7 @@ export function connectivityRuleHandlers(deps: ConnectivityRuleDeps): Connectivi
         const problems = validateConnectivityRule(spec, limits)
         if (problems.length > 0) throw invalid(problems)
         const row = await createConnectivityRule(trx, proof, spec)
-        return settled(row.id, row.resource_version)
+        return settled('connectivity_rule', row.id, row.resource_version)
       })
       return { connectivityRuleId: operation.resource_id, asyncOperation: operationToWire(operation) }
     },
@@ -77,13 +78,9 @@ export function connectivityRuleHandlers(deps: ConnectivityRuleDeps): Connectivi
       const version = requiredVersion(request)
       const { operation } = await mutate(deps, { rpc: 'DeleteConnectivityRule', request, context }, async (trx) => {
         await deleteConnectivityRule(trx, proof, version)
-        return settled(ruleId, Number(version))
+        return settled('connectivity_rule', ruleId, Number(version))
       })
       return { asyncOperation: operationToWire(operation) }
     },
   }
-}
-
-function settled(id: string, generation: number) {
-  return { subject: { kind: 'connectivity_rule', id, generation }, settled: true }
 }

@@ -1,7 +1,7 @@
 import { assertCovers, authorize, customActionsOn } from '#libs/authz'
 import { type Clock, invalid } from '#libs/base'
 import { type CustomRoleSpec, validateCustomRole, validateCustomRoleUpdate } from '#libs/domain/custom-roles'
-import { type Database, staleVersion } from '#libs/store'
+import type { Database } from '#libs/store'
 import {
   createCustomRole,
   deleteCustomRole,
@@ -12,7 +12,9 @@ import {
 import { assertRoom } from '#libs/store/tenants'
 import { type Member, memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
+import { assertVersion } from '../operations/assert-version.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
+import { settled } from '../operations/settled.ts'
 import { operationToWire } from '../operations/wire.ts'
 import { type CustomRoleHandlers, customRoleSpecFromWire, customRoleSpecOf, customRoleToWire } from './wire.ts'
 
@@ -36,7 +38,7 @@ export function customRoleHandlers(deps: CustomRoleDeps): CustomRoleHandlers {
         assertMayGive(member, spec)
         await assertRoom(trx, proof, 'customRoles')
         const row = await createCustomRole(trx, proof, spec)
-        return settled(row.id, row.resource_version)
+        return settled('custom_role', row.id, row.resource_version)
       })
       return { roleId: operation.resource_id, asyncOperation: operationToWire(operation) }
     },
@@ -72,14 +74,12 @@ export function customRoleHandlers(deps: CustomRoleDeps): CustomRoleHandlers {
       const spec = customRoleSpecFromWire(request.spec)
       const { operation } = await mutate(deps, { rpc: 'UpdateCustomRole', request, context }, async (trx) => {
         const present = await getCustomRole(trx, proof)
-        if (String(present.resource_version) !== version) {
-          throw staleVersion('custom role', version, present.resource_version)
-        }
+        assertVersion('custom role', present, version)
         const problems = validateCustomRoleUpdate(customRoleSpecOf(present), spec, tenantId, customActionsOn)
         if (problems.length > 0) throw invalid(problems)
         assertMayGive(member, spec)
         const row = await updateCustomRole(trx, proof, spec, version)
-        return settled(row.id, row.resource_version)
+        return settled('custom_role', row.id, row.resource_version)
       })
       return { asyncOperation: operationToWire(operation) }
     },
@@ -91,7 +91,7 @@ export function customRoleHandlers(deps: CustomRoleDeps): CustomRoleHandlers {
       const version = requiredVersion(request)
       const { operation } = await mutate(deps, { rpc: 'DeleteCustomRole', request, context }, async (trx) => {
         await deleteCustomRole(trx, proof, version)
-        return settled(roleId, Number(version))
+        return settled('custom_role', roleId, Number(version))
       })
       return { asyncOperation: operationToWire(operation) }
     },
@@ -101,8 +101,4 @@ export function customRoleHandlers(deps: CustomRoleDeps): CustomRoleHandlers {
 /** Whoever makes roles by a custom role puts nothing into them that they do not have. */
 function assertMayGive(member: Member, { permissions }: CustomRoleSpec): void {
   assertCovers(member, { roles: ['none'], namespaceGrants: new Map(), customPermissions: permissions })
-}
-
-function settled(id: string, generation: number) {
-  return { subject: { kind: 'custom_role', id, generation }, settled: true }
 }

@@ -1,7 +1,7 @@
 import { authorize, type Claims } from '#libs/authz'
 import { type Clock, invalid, invalidField, type Problem } from '#libs/base'
 import { type NamespacePermission, validateGrant } from '#libs/domain/users'
-import { type Database, staleVersion } from '#libs/store'
+import type { Database } from '#libs/store'
 import { type Assignment, accessOf, type GrantedAccess, listAssignments, noAccess, setGrant } from '#libs/store/access'
 import { getNamespace } from '#libs/store/namespaces'
 import { getServiceAccount, type ServiceAccountRow, touchServiceAccount } from '#libs/store/service-accounts'
@@ -9,7 +9,9 @@ import { memberOf } from '../../auth/member.ts'
 import { type PageRequest, type PageTokens, pageOf } from '../../paging/page-tokens.ts'
 import { authorizeGrant } from '../identity/authorize-access.ts'
 import { grantFromWire } from '../identity/wire.ts'
+import { assertVersion } from '../operations/assert-version.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
+import { settled } from '../operations/settled.ts'
 import { operationToWire } from '../operations/wire.ts'
 import { serviceAccountSpecOf } from '../service-accounts/wire.ts'
 import {
@@ -55,16 +57,14 @@ export function namespaceAssignmentHandlers(deps: NamespaceAssignmentDeps): Name
       const { operation } = await mutate(deps, { rpc, request, context }, async (trx) => {
         await getNamespace(trx, proof)
         const present = await getServiceAccount(trx, { proof, serviceAccountId })
-        if (String(present.resource_version) !== version) {
-          throw staleVersion('service account', version, present.resource_version)
-        }
+        assertVersion('service account', present, version)
         const access = (await accessOf(trx, proof, [serviceAccountId])).get(serviceAccountId) ?? noAccess
         const problems = grantProblems(present, access, namespaceId, permission)
         if (problems.length > 0) throw invalid(problems)
         authorizeGrant(member, namespaceId, access.grants.get(namespaceId), permission)
         const generation = await touchServiceAccount(trx, { proof, serviceAccountId }, version)
         await setGrant(trx, proof, serviceAccountId, permission)
-        return { subject: { kind: 'service_account', id: serviceAccountId, generation }, settled: true }
+        return settled('service_account', serviceAccountId, generation)
       })
       return { asyncOperation: operationToWire(operation) }
     },

@@ -13,7 +13,7 @@ import {
 } from '#libs/domain/namespaces'
 import { enqueue } from '#libs/jobs'
 import { validateCaBundle } from '#libs/pki'
-import { type Database, type Executor, staleVersion, type Trx } from '#libs/store'
+import type { Database, Executor, Trx } from '#libs/store'
 import {
   type ConnectivityRuleRow,
   connectivityRuleSpecOf,
@@ -38,6 +38,7 @@ import { assertRoom } from '#libs/store/tenants'
 import { memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
 import { TenantReads } from '../../reads/tenant-reads.ts'
+import { assertVersion } from '../operations/assert-version.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
 import { operationToWire } from '../operations/wire.ts'
 import type { EndpointNames } from './endpoints.ts'
@@ -130,9 +131,7 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
         async (trx, operationId) => {
           const present = await lockNamespace(trx, proof)
           const spec = specFromWire(request.spec, present.spec)
-          if (String(present.resource_version) !== version) {
-            throw staleVersion('namespace', version, present.resource_version)
-          }
+          assertVersion('namespace', present, version)
           if (present.state === 'delete_failed' || present.state === 'deleting') throw beingDeleted(present)
           const problems = validateUpdate(present, spec, limits)
           if (problems.length > 0) throw invalid(problems)

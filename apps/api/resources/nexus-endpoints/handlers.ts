@@ -2,7 +2,7 @@ import { type Authorized, authorize } from '#libs/authz'
 import { AppError, type Clock, invalid } from '#libs/base'
 import { isUnderWay } from '#libs/domain/namespaces'
 import { validateNexusEndpointSpec, validateNexusEndpointUpdate } from '#libs/domain/nexus-endpoints'
-import { type Database, type Executor, staleVersion } from '#libs/store'
+import type { Database, Executor } from '#libs/store'
 import {
   createNexusEndpoint,
   getNexusEndpoint,
@@ -16,6 +16,7 @@ import { openOperations } from '#libs/store/operations'
 import { assertRoom } from '#libs/store/tenants'
 import { type Member, memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
+import { assertVersion } from '../operations/assert-version.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
 import { operationToWire } from '../operations/wire.ts'
 import { type NexusEndpointHandlers, nexusEndpointSpecFromWire, nexusEndpointToWire } from './wire.ts'
@@ -91,9 +92,7 @@ export function nexusEndpointHandlers(deps: NexusEndpointDeps): NexusEndpointHan
       const version = requiredVersion(request)
       const { operation } = await mutate(deps, { rpc: 'UpdateNexusEndpoint', request, context }, async (trx) => {
         const present = await getNexusEndpoint(trx, proof)
-        if (String(present.resource_version) !== version) {
-          throw staleVersion('nexus endpoint', version, present.resource_version)
-        }
+        assertVersion('nexus endpoint', present, version)
         if (present.state === 'deleting' || present.state === 'delete_failed') throw beingDeleted(present)
         const spec = nexusEndpointSpecFromWire(request.spec)
         authorizeTarget(member, present.target_namespace_id)

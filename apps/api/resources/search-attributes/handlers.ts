@@ -1,9 +1,9 @@
 import { authorize } from '#libs/authz'
 import { invalid } from '#libs/base'
 import { renamed, renameProblems } from '#libs/domain/namespaces'
-import { staleVersion } from '#libs/store'
 import { lockNamespace, renameSearchAttributes } from '#libs/store/namespaces'
 import { memberOf } from '../../auth/member.ts'
+import { assertVersion } from '../operations/assert-version.ts'
 import { type MutationDeps, mutate, requiredVersion } from '../operations/mutation.ts'
 import { operationToWire } from '../operations/wire.ts'
 import type { SearchAttributeHandlers } from './wire.ts'
@@ -19,9 +19,9 @@ export function searchAttributeHandlers(deps: MutationDeps): SearchAttributeHand
         deps,
         { rpc: 'RenameCustomSearchAttribute', request, context },
         async (trx) => {
-          const { spec, resource_version: present } = await lockNamespace(trx, proof)
-          if (String(present) !== version) throw staleVersion('namespace', version, present)
-          const attributes = spec.searchAttributes ?? {}
+          const present = await lockNamespace(trx, proof)
+          assertVersion('namespace', present, version)
+          const attributes = present.spec.searchAttributes ?? {}
           const from = request.existingCustomSearchAttributeName ?? ''
           const to = request.newCustomSearchAttributeName ?? ''
           const problems = renameProblems(attributes, from, to)

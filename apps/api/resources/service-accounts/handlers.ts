@@ -5,7 +5,7 @@ import {
   validateServiceAccountSpec,
   validateServiceAccountUpdate,
 } from '#libs/domain/service-accounts'
-import { type Database, staleVersion } from '#libs/store'
+import type { Database } from '#libs/store'
 import { accessOf, type GrantedAccess, noAccess, replaceAccess } from '#libs/store/access'
 import {
   createServiceAccount,
@@ -20,7 +20,9 @@ import { type Member, memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
 import { authorizeAccess } from '../identity/authorize-access.ts'
 import { authorizeRole } from '../identity/authorize-role.ts'
+import { assertVersion } from '../operations/assert-version.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
+import { settled } from '../operations/settled.ts'
 import { operationToWire } from '../operations/wire.ts'
 import {
   type ServiceAccountHandlers,
@@ -53,7 +55,7 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
         await assertRoom(trx, proof, 'serviceAccounts')
         const row = await createServiceAccount(trx, proof, fieldsOf(spec))
         await replaceAccess(trx, proof, row.id, accessIn(spec))
-        return settled(row.id, row.resource_version)
+        return settled('service_account', row.id, row.resource_version)
       })
       return { serviceAccountId: operation.resource_id, asyncOperation: operationToWire(operation) }
     },
@@ -97,9 +99,7 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
       authorizeRole(member, spec.access?.accountRole)
       const { operation } = await mutate(deps, { rpc: 'UpdateServiceAccount', request, context }, async (trx) => {
         const present = await getServiceAccount(trx, proof)
-        if (String(present.resource_version) !== version) {
-          throw staleVersion('service account', version, present.resource_version)
-        }
+        assertVersion('service account', present, version)
         const access = await accessOf(trx, proof, [present.id])
         const current = serviceAccountSpecOf(present, access.get(present.id) ?? noAccess)
         const problems = validateServiceAccountUpdate(current, spec, tenantId)
@@ -107,7 +107,7 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
         await authorizeAccess(trx, member, { before: wholeAccessIn(current), after: wholeAccessIn(spec) })
         const row = await updateServiceAccount(trx, proof, fieldsOf(spec), version)
         await replaceAccess(trx, proof, row.id, accessIn(spec))
-        return settled(row.id, row.resource_version)
+        return settled('service_account', row.id, row.resource_version)
       })
       return { asyncOperation: operationToWire(operation) }
     },
@@ -123,7 +123,7 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
         const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
         await authorizeAccess(trx, member, { before: wholeAccessIn(serviceAccountSpecOf(present, access)) })
         await deleteServiceAccount(trx, proof, version)
-        return settled(serviceAccountId, Number(version))
+        return settled('service_account', serviceAccountId, Number(version))
       })
       return { asyncOperation: operationToWire(operation) }
     },
@@ -152,8 +152,4 @@ function accessIn({ access, namespaceScopedAccess: scoped }: ServiceAccountSpec)
     grants: new Map(Object.entries(access?.namespaceAccesses ?? {})),
     customRoleIds: access?.customRoleIds ?? [],
   }
-}
-
-function settled(id: string, generation: number) {
-  return { subject: { kind: 'service_account', id, generation }, settled: true }
 }

@@ -2,7 +2,6 @@ import { authorize } from '#libs/authz'
 import { invalid, invalidField } from '#libs/base'
 import { type UserGroupSpec, validateUserGroupSpec, validateUserGroupUpdate } from '#libs/domain/user-groups'
 import { validateGrant } from '#libs/domain/users'
-import { staleVersion } from '#libs/store'
 import { accessOf, noAccess, replaceAccess, setGrant } from '#libs/store/access'
 import { getNamespace } from '#libs/store/namespaces'
 import { assertRoom } from '#libs/store/tenants'
@@ -13,7 +12,6 @@ import {
   listUserGroups,
   touchUserGroup,
   type UserGroupFields,
-  type UserGroupRow,
   updateUserGroup,
 } from '#libs/store/user-groups'
 import { memberOf } from '../../auth/member.ts'
@@ -22,7 +20,9 @@ import { authorizeAccess, authorizeGrant } from '../identity/authorize-access.ts
 import { authorizeRole } from '../identity/authorize-role.ts'
 import { grantedIn } from '../identity/granted.ts'
 import { grantFromWire } from '../identity/wire.ts'
+import { assertVersion } from '../operations/assert-version.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
+import { settled } from '../operations/settled.ts'
 import { operationToWire } from '../operations/wire.ts'
 import { type UserGroupDeps, userGroupMemberHandlers } from './members.ts'
 import {
@@ -54,7 +54,7 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
         await assertRoom(trx, proof, 'userGroups')
         const row = await createUserGroup(trx, proof, fieldsOf(spec))
         await replaceAccess(trx, proof, row.id, grantedIn(spec.access))
-        return settled(row.id, row.resource_version)
+        return settled('user_group', row.id, row.resource_version)
       })
       return { groupId: operation.resource_id, asyncOperation: operationToWire(operation) }
     },
@@ -108,7 +108,7 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
       authorizeRole(member, spec.access.accountRole)
       const { operation } = await mutate(deps, { rpc: 'UpdateUserGroup', request, context }, async (trx) => {
         const present = await getUserGroup(trx, proof)
-        assertVersion(present, version)
+        assertVersion('user group', present, version)
         const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
         const current = userGroupSpecOf(present, access)
         const problems = validateUserGroupUpdate(current, spec, tenantId)
@@ -116,7 +116,7 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
         await authorizeAccess(trx, member, { before: current.access, after: spec.access })
         const row = await updateUserGroup(trx, proof, fieldsOf(spec), version)
         await replaceAccess(trx, proof, row.id, grantedIn(spec.access))
-        return settled(row.id, row.resource_version)
+        return settled('user_group', row.id, row.resource_version)
       })
       return { asyncOperation: operationToWire(operation) }
     },
@@ -129,14 +129,14 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
       const version = requiredVersion(request)
       const { operation } = await mutate(deps, { rpc: 'DeleteUserGroup', request, context }, async (trx) => {
         const present = await getUserGroup(trx, proof)
-        assertVersion(present, version)
+        assertVersion('user group', present, version)
         if (present.kind === 'scim') {
           throw invalidField('group_id', 'this group comes from your identity provider: delete it there')
         }
         const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
         await authorizeAccess(trx, member, { before: userGroupSpecOf(present, access).access })
         await deleteUserGroup(trx, proof, version)
-        return settled(groupId, Number(version))
+        return settled('user_group', groupId, Number(version))
       })
       return { asyncOperation: operationToWire(operation) }
     },
@@ -152,14 +152,14 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
       const { operation } = await mutate(deps, { rpc, request, context }, async (trx) => {
         await getNamespace(trx, proof)
         const present = await getUserGroup(trx, { proof, groupId })
-        assertVersion(present, version)
+        assertVersion('user group', present, version)
         const access = (await accessOf(trx, proof, [groupId])).get(groupId) ?? noAccess
         const problems = validateGrant(userGroupSpecOf(present, access).access, namespaceId, permission, 'access')
         if (problems.length > 0) throw invalid(problems)
         authorizeGrant(member, namespaceId, access.grants.get(namespaceId), permission)
         const generation = await touchUserGroup(trx, { proof, groupId }, version)
         await setGrant(trx, proof, groupId, permission)
-        return settled(groupId, generation)
+        return settled('user_group', groupId, generation)
       })
       return { asyncOperation: operationToWire(operation) }
     },
@@ -168,12 +168,4 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
 
 function fieldsOf({ displayName, source, access }: UserGroupSpec): UserGroupFields {
   return { displayName, source, accountRole: access.accountRole }
-}
-
-function assertVersion(row: UserGroupRow, version: string): void {
-  if (String(row.resource_version) !== version) throw staleVersion('user group', version, row.resource_version)
-}
-
-function settled(id: string, generation: number) {
-  return { subject: { kind: 'user_group', id, generation }, settled: true }
 }

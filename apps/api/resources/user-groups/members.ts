@@ -13,6 +13,7 @@ import { memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
 import { authorizeAccess } from '../identity/authorize-access.ts'
 import { mutate } from '../operations/mutation.ts'
+import { settled } from '../operations/settled.ts'
 import { operationToWire } from '../operations/wire.ts'
 import { memberToWire, type UserGroupMemberHandlers, userGroupSpecOf } from './wire.ts'
 
@@ -37,7 +38,7 @@ export function userGroupMemberHandlers(deps: UserGroupDeps): UserGroupMemberHan
         const access = (await accessOf(trx, proof, [group.id])).get(group.id) ?? noAccess
         await authorizeAccess(trx, member, { before: userGroupSpecOf(group, access).access })
         await addGroupMember(trx, proof, userId)
-        return settled(group)
+        return settled('user_group', group.id, group.resource_version)
       })
       return { asyncOperation: operationToWire(operation) }
     },
@@ -53,7 +54,7 @@ export function userGroupMemberHandlers(deps: UserGroupDeps): UserGroupMemberHan
         const access = (await accessOf(trx, proof, [group.id])).get(group.id) ?? noAccess
         await authorizeAccess(trx, member, { before: userGroupSpecOf(group, access).access })
         await removeGroupMember(trx, proof, userId)
-        return settled(group)
+        return settled('user_group', group.id, group.resource_version)
       })
       return { asyncOperation: operationToWire(operation) }
     },
@@ -87,8 +88,4 @@ function assertCloudGroup({ kind }: UserGroupRow): void {
   if (kind === 'cloud') return
   const where = kind === 'google' ? 'Google' : 'your identity provider'
   throw invalidField('group_id', `the members of this group come from ${where}: change them there`)
-}
-
-function settled(group: UserGroupRow) {
-  return { subject: { kind: 'user_group', id: group.id, generation: group.resource_version }, settled: true }
 }

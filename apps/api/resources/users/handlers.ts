@@ -1,7 +1,7 @@
 import { authorize } from '#libs/authz'
 import { type Clock, invalid } from '#libs/base'
 import { validateGrant, validateUserSpec, validateUserUpdate } from '#libs/domain/users'
-import { type Database, type Executor, staleVersion } from '#libs/store'
+import type { Database, Executor } from '#libs/store'
 import { accessOf, noAccess, replaceAccess, setGrant } from '#libs/store/access'
 import { getNamespace } from '#libs/store/namespaces'
 import { assertRoom } from '#libs/store/tenants'
@@ -23,7 +23,9 @@ import { authorizeAccess, authorizeGrant } from '../identity/authorize-access.ts
 import { authorizeRole } from '../identity/authorize-role.ts'
 import { grantedIn } from '../identity/granted.ts'
 import { grantFromWire, userToWire } from '../identity/wire.ts'
+import { assertVersion } from '../operations/assert-version.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
+import { settled } from '../operations/settled.ts'
 import { operationToWire } from '../operations/wire.ts'
 import { type UserHandlers, userSpecFromWire, userSpecOf } from './wire.ts'
 
@@ -56,7 +58,7 @@ export function userHandlers(deps: UserDeps): UserHandlers {
           const row = await createUser(trx, proof, { email: spec.email, accountRole: spec.access.accountRole })
           await replaceAccess(trx, proof, row.id, grantedIn(spec.access))
           await inviteUser(trx, proof, row, invitationExpiry(clock.now()))
-          return settled(row.id, row.resource_version)
+          return settled('user', row.id, row.resource_version)
         },
       )
       if (!repeated && !dryRun) invitationMails.wake()
@@ -102,7 +104,7 @@ export function userHandlers(deps: UserDeps): UserHandlers {
       authorizeRole(member, spec.access.accountRole)
       const { operation } = await mutate(deps, { rpc: 'UpdateUser', request, context }, async (trx) => {
         const present = await getUser(trx, proof)
-        assertVersion(present, version)
+        assertVersion('user', present, version)
         const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
         const current = userSpecOf(present, access)
         const problems = validateUserUpdate(current, spec, tenantId)
@@ -110,7 +112,7 @@ export function userHandlers(deps: UserDeps): UserHandlers {
         await authorizeAccess(trx, member, { before: current.access, after: spec.access })
         const row = await updateUser(trx, proof, spec.access.accountRole, version)
         await replaceAccess(trx, proof, row.id, grantedIn(spec.access))
-        return settled(row.id, row.resource_version)
+        return settled('user', row.id, row.resource_version)
       })
       return { asyncOperation: operationToWire(operation) }
     },
@@ -123,11 +125,11 @@ export function userHandlers(deps: UserDeps): UserHandlers {
       const version = requiredVersion(request)
       const { operation } = await mutate(deps, { rpc: 'DeleteUser', request, context }, async (trx) => {
         const present = await getUser(trx, proof)
-        assertVersion(present, version)
+        assertVersion('user', present, version)
         const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
         await authorizeAccess(trx, member, { before: userSpecOf(present, access).access })
         await deleteUser(trx, proof, version)
-        return settled(userId, Number(version))
+        return settled('user', userId, Number(version))
       })
       return { asyncOperation: operationToWire(operation) }
     },
@@ -142,14 +144,14 @@ export function userHandlers(deps: UserDeps): UserHandlers {
       const { operation } = await mutate(deps, { rpc: 'SetUserNamespaceAccess', request, context }, async (trx) => {
         await getNamespace(trx, proof)
         const present = await getUser(trx, { proof, userId })
-        assertVersion(present, version)
+        assertVersion('user', present, version)
         const access = (await accessOf(trx, proof, [userId])).get(userId) ?? noAccess
         const problems = validateGrant(userSpecOf(present, access).access, namespaceId, permission, 'access')
         if (problems.length > 0) throw invalid(problems)
         authorizeGrant(member, namespaceId, access.grants.get(namespaceId), permission)
         const generation = await touchUser(trx, { proof, userId }, version)
         await setGrant(trx, proof, userId, permission)
-        return settled(userId, generation)
+        return settled('user', userId, generation)
       })
       return { asyncOperation: operationToWire(operation) }
     },
@@ -165,12 +167,4 @@ export function userHandlers(deps: UserDeps): UserHandlers {
     const invitations = await openInvitationsOf(executor, proof, ids, clock.now())
     return rows.map((row) => userToWire(row, access.get(row.id) ?? noAccess, invitations.get(row.id)))
   }
-}
-
-function assertVersion(row: UserRow, version: string): void {
-  if (String(row.resource_version) !== version) throw staleVersion('user', version, row.resource_version)
-}
-
-function settled(id: string, generation: number) {
-  return { subject: { kind: 'user', id, generation }, settled: true }
 }
