@@ -122,7 +122,10 @@ describe('authorize', () => {
       ownerId: 'usr-1',
       namespaceIds: new Set(),
     })
-    expect(authorize(user('admin'), 'api_key', 'delete', { tenantId, keyId: 'key-9' }).limit).toEqual({ kind: 'all' })
+    expect(authorize(user('admin'), 'api_key', 'read', { tenantId, keyId: 'key-9' }).limit).toEqual({ kind: 'all' })
+    expect(authorize(user('admin'), 'api_key', 'delete', { tenantId, keyId: 'key-9' }).limit).toEqual({
+      kind: 'not_account_owners',
+    })
   })
 
   it('lets nobody make a key for another person', () => {

@@ -146,8 +146,9 @@ export const policy = {
   api_key: {
     list: [...admins, 'namespace_admin', 'self'],
     read: [...admins, 'namespace_admin', 'self'],
-    update: [...admins, 'namespace_admin', 'self'],
-    delete: [...admins, 'namespace_admin', 'self'],
+    /** Whoever could disable owners' keys could lock them out, and whoever could enable one again that leaked, be one. */
+    update: ['owner', 'admin_below_owner', 'namespace_admin', 'self'],
+    delete: ['owner', 'admin_below_owner', 'namespace_admin', 'self'],
   },
   operation: {
     /** Every tenant's, with why each one waits: the operator's view. */

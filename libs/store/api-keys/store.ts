@@ -4,6 +4,7 @@ import type { Authorized } from '#libs/authz'
 import { AppError, newId, notFound } from '#libs/base'
 import type { Executor, Trx } from '../database.ts'
 import { deleteAtVersion } from '../delete-at-version.ts'
+import { ownersOnly } from '../owners-only.ts'
 import { updateAtVersion } from '../update-at-version.ts'
 import type { ApiKeysTable } from './table.ts'
 
@@ -63,7 +64,7 @@ export async function createApiKey(
     .executeTakeFirstOrThrow()
 }
 
-/** @throws AppError `not_found`, also for a key that the proof does not reach. */
+/** @throws AppError `not_found`, also for a key that the proof does not reach; `forbidden` for an account owner's. */
 export async function getApiKey(executor: Executor, proof: AnyProof): Promise<ApiKeyRow> {
   const { tenantId, keyId } = proof.target
   const row = await reached(executor, proof)
@@ -71,7 +72,21 @@ export async function getApiKey(executor: Executor, proof: AnyProof): Promise<Ap
     .where('id', '=', keyId)
     .executeTakeFirst()
   if (row === undefined) throw notFound('api key', keyId)
+  if (proof.limit.kind === 'not_account_owners' && (await isAccountOwners(executor, row))) {
+    throw ownersOnly('owner of the API key')
+  }
   return row
+}
+
+/** Whether whose key it is holds the account role owner, by itself or by a group. */
+async function isAccountOwners(executor: Executor, { tenant_id: tenantId, owner_id: id }: ApiKeyRow): Promise<boolean> {
+  const { rows } = await sql`
+    select from users where tenant_id = ${tenantId} and id = ${id} and account_role = 'owner'
+    union all select from service_accounts where tenant_id = ${tenantId} and id = ${id} and account_role = 'owner'
+    union all select from user_group_members m join user_groups g on g.id = m.group_id and g.tenant_id = m.tenant_id
+      where m.tenant_id = ${tenantId} and m.user_id = ${id} and g.account_role = 'owner' and g.deleted_at is null
+    limit 1`.execute(executor)
+  return rows.length > 0
 }
 
 export interface ApiKeyPage {

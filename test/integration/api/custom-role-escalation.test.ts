@@ -160,3 +160,45 @@ test('an admin gets no key of a service account that may hand out roles', async 
   expect(await keyOf(admin.token)).toBe(403)
   expect(await keyOf(owner.token)).toBe(200)
 })
+
+test('an admin neither disables, enables nor deletes the keys of owners, by role or by group', async () => {
+  const made = await api.rest(owner.token, 'POST', '/cloud/service-accounts', {
+    spec: { name: 'owning', access: { accountAccess: { role: 'ROLE_OWNER' } } },
+  })
+  const ofAccount = await api.rest(owner.token, 'POST', '/cloud/api-keys', {
+    spec: {
+      ownerId: made.body.serviceAccountId,
+      ownerType: 'OWNER_TYPE_SERVICE_ACCOUNT',
+      displayName: 'leaked',
+      expiryTime: new Date(Date.now() + 3_600_000).toISOString(),
+      disabled: true,
+    },
+  })
+  expect(ofAccount.status, JSON.stringify(ofAccount.body)).toBe(200)
+  const byGroup = await api.newUser('aaaaa', 'read')
+  await api.admin.query(
+    "insert into user_groups (id, tenant_id, kind, display_name, account_role) values ('grp-owners', 'aaaaa', 'cloud', 'owners', 'owner')",
+  )
+  await api.admin.query(
+    "insert into user_group_members (tenant_id, group_id, user_id) values ('aaaaa', 'grp-owners', $1)",
+    [byGroup.id],
+  )
+  const flip = async (token: string, keyId: string) => {
+    const { body } = await api.rest(token, 'GET', `/cloud/api-keys/${keyId}`)
+    const { spec, resourceVersion } = body.apiKey
+    const changed = { spec: { ...spec, disabled: !(spec.disabled ?? false) }, resourceVersion }
+    return statusOf(api.rest(token, 'POST', `/cloud/api-keys/${keyId}`, changed))
+  }
+  const drop = (token: string, keyId: string) =>
+    statusOf(api.rest(token, 'DELETE', `/cloud/api-keys/${keyId}?resourceVersion=1`))
+  for (const keyId of [owner.keyId, byGroup.keyId, ofAccount.body.keyId]) {
+    expect(await flip(admin.token, keyId)).toBe(403)
+    expect(await drop(admin.token, keyId)).toBe(403)
+  }
+  const reader = await api.newUser('aaaaa', 'read')
+  expect(await flip(admin.token, reader.keyId)).toBe(200)
+  expect(await drop(byGroup.token, byGroup.keyId)).toBe(200)
+  expect(await drop(owner.token, ofAccount.body.keyId)).toBe(200)
+  const another = await api.newUser('aaaaa', 'admin')
+  expect(await drop(another.token, another.keyId)).toBe(200)
+})

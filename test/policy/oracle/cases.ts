@@ -171,6 +171,13 @@ function thingOf(resource: string): fc.Arbitrary<Thing> {
             ofAccountOwner: ofAccountOwner && !scoped,
           }
         case 'api_key':
+          return {
+            ...plain,
+            id,
+            ownerId: principalId,
+            namespaceId: scoped ? namespaceId : '',
+            ofAccountOwner: ofAccountOwner && !scoped,
+          }
         case 'operation':
           return { ...plain, id, ownerId: principalId, namespaceId: scoped ? namespaceId : '' }
         case 'operator':
@@ -181,13 +188,21 @@ function thingOf(resource: string): fc.Arbitrary<Thing> {
     })
 }
 
+/** Whether its owner is an account owner, the caller's own roles say. */
+function isOwnKey(
+  claims: Claims,
+  { kind, ownerId }: Thing,
+): claims is Claims & { readonly roles: ReadonlySet<PrincipalRole> } {
+  return kind === 'api_key' && 'principalId' in claims && claims.principalId === ownerId
+}
+
 const caseOf = (question: Question): fc.Arbitrary<Case> =>
   fc
     .record({ claims: callers, thing: thingOf(question.resource), asksOwn: fc.boolean() })
     .map(({ claims, thing, asksOwn }) => ({
       claims,
       question,
-      thing,
+      thing: isOwnKey(claims, thing) ? { ...thing, ofAccountOwner: claims.roles.has('owner') } : thing,
       askedTenantId: asksOwn && 'tenantId' in claims ? claims.tenantId : thing.tenantId,
     }))
 
