@@ -137,11 +137,7 @@ describe('who may do what to the log', () => {
     'aqueduct_provisioner',
     'aqueduct_edge',
   ] as const
-  const mayAppend: ReadonlySet<DatabaseRole> = new Set([
-    'aqueduct_api',
-    'aqueduct_signup',
-    'aqueduct_operator',
-  ])
+  const mayAppend: ReadonlySet<DatabaseRole> = new Set(['aqueduct_api', 'aqueduct_signup', 'aqueduct_operator'])
 
   async function as(role: DatabaseRole, statement: string, values: unknown[] = []): Promise<string> {
     const client = new Client({ connectionString: testDatabase.roleUrl(role) })
