@@ -1,43 +1,31 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Client } from 'pg'
+import type { Client } from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Database } from '#libs/store'
 import { appendAuditEntriesOfOneChain } from '#libs/store/audit'
 import { verifyAuditLog } from '../../../apps/aqueduct/audit-verify.ts'
 import { readLauncherSettings } from '../../../apps/aqueduct/settings.ts'
-import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts'
+import type { TestDatabase } from '../../harness/postgres.ts'
+import { AuditFixture } from './audit-fixture.ts'
 
+let fixture: AuditFixture
 let testDatabase: TestDatabase
 let admin: Client
 let folder: string
 beforeEach(async () => {
-  testDatabase = await createTestDatabase()
-  admin = new Client({ connectionString: testDatabase.adminUrl })
-  await admin.connect()
+  fixture = await AuditFixture.start()
+  testDatabase = fixture.testDatabase
+  admin = fixture.admin
   folder = mkdtempSync(join(tmpdir(), 'aqueduct-audit-'))
-  const api = new Database({ url: testDatabase.roleUrl('aqueduct_api'), poolSize: 1, applicationName: 'test' })
+  const api = fixture.pool(testDatabase.roleUrl('aqueduct_api'), 1)
   for (const tenantId of ['aaaaa', 'bbbbb']) {
-    await admin.query('insert into tenants (id, name) values ($1, $1)', [tenantId])
-    const entry = {
-      tenantId,
-      interface: 'cloud_rest',
-      operation: 'CreateNamespace',
-      principal: { type: 'user', id: 'usr-1' },
-      sourceAddress: '',
-      target: {},
-      outcome: 'OK',
-      requestId: '',
-    } as const
-    await appendAuditEntriesOfOneChain(api, Array(5).fill(entry))
+    await appendAuditEntriesOfOneChain(api, Array(5).fill(fixture.entry(tenantId)))
   }
-  await api.close()
 })
 afterEach(async () => {
   rmSync(folder, { recursive: true })
-  await admin.end()
-  await testDatabase.drop()
+  await fixture.close()
 })
 
 async function verify(anchorFile?: string) {
