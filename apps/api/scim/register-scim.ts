@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify'
+import { notFound } from '#libs/base'
 import { ScimError } from '#libs/domain/scim'
 import { overDatabase } from '../plugins/over-database.ts'
 import { admitScimCaller } from './caller.ts'
@@ -44,6 +45,9 @@ export async function registerScim(app: FastifyInstance, deps: ScimDeps): Promis
         route.schema = { ...route.schema, hide: true }
         const { handler } = route
         route.handler = function (request, reply) {
+          const { id = '' } = (request.params ?? {}) as { readonly id?: string }
+          // Postgres has no such text, and would say so as if the mistake were ours.
+          if (id.includes('\0')) throw notFound('resource', id)
           return overDatabase(async () => handler.call(this, request, reply))
         }
       })

@@ -297,6 +297,13 @@ describe('misuse', () => {
     expect(answer.body).toMatchObject({ schemas: ['urn:ietf:params:scim:api:messages:2.0:Error'], scimType })
   })
 
+  test('an id that Postgres cannot hold is one that is not there', async () => {
+    for (const method of ['GET', 'DELETE'] as const) {
+      expect((await scim(method, '/Users/%00')).status).toBe(404)
+      expect((await scim(method, '/Groups/a%00b')).status).toBe(404)
+    }
+  })
+
   test('a dry run is refused, not ignored', async () => {
     const response = await fetch(`${url}/scim/v2/Users`, {
       method: 'POST',
