@@ -1,7 +1,5 @@
 import { join } from 'node:path'
-import { type Environment, integer, oneOf, readSettings, regions, setting, text } from '#libs/config'
-
-const port = integer(0, 65_535)
+import { type Environment, integer, list, logLevel, port, readSettings, regions, setting, text } from '#libs/config'
 
 /** Every knob of the API. Those without a default come from the launcher. */
 const knobs = {
@@ -14,12 +12,7 @@ const knobs = {
   poolSize: setting('AQUEDUCT_API_POOL_SIZE', '16', integer(2, 200), 'database connections for calls of tenants'),
   masterKey: setting('AQUEDUCT_MASTER_KEY', '', text, '32 bytes as base64 or hex that seal secrets; empty: the file'),
   masterKeyFile: setting('AQUEDUCT_MASTER_KEY_FILE', '', text, 'file with the master key'),
-  logLevel: setting(
-    'AQUEDUCT_LOG_LEVEL',
-    'info',
-    oneOf('trace', 'debug', 'info', 'warn', 'error'),
-    'what goes into the log',
-  ),
+  logLevel: setting('AQUEDUCT_LOG_LEVEL', 'info', logLevel, 'what goes into the log'),
   domain: setting('AQUEDUCT_DOMAIN', 'aqueduct.localhost', text, 'DNS domain of namespace endpoints'),
   regions: setting('AQUEDUCT_REGIONS', undefined, regions, 'JSON array of {"id", "driver", "location"?, "options"?}'),
   dataDirectory: setting('AQUEDUCT_DATA_DIR', '.', text, 'folder in which the outbox for mails lies'),
@@ -68,13 +61,6 @@ export function readApiSettings(environment: Environment) {
     outboxDirectory: settings.outboxDirectory || join(settings.dataDirectory, 'outbox'),
     publicUrl: settings.publicUrl.replace(/\/+$/, '') || `http://${settings.plainHost}:${settings.httpPort}`,
   })
-}
-
-function list(value: string): readonly string[] {
-  return value
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
 }
 
 function url(...protocols: readonly string[]): (value: string) => string {

@@ -1,10 +1,9 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { type Environment, integer, oneOf, readSettings, regions, setting, text } from '#libs/config'
+import { type Environment, logLevel, port, readSettings, regions, setting, text } from '#libs/config'
 
 export const projectDirectory = resolve(import.meta.dirname, '../..')
 
-const port = integer(0, 65_535)
 const oneLocalRegion = '[{"id":"aws-us-east-1","driver":"local","location":"US East (N. Virginia)"}]'
 
 /** Every knob of the launcher. It hands all `AQUEDUCT_*` on: the parts have knobs of their own. */
@@ -18,12 +17,7 @@ function knobs(environment: Environment) {
       'folder for everything that is generated',
     ),
     cacheDirectory: setting('AQUEDUCT_CACHE', cache, resolvePath, 'folder for programs that are fetched or built once'),
-    logLevel: setting(
-      'AQUEDUCT_LOG_LEVEL',
-      'info',
-      oneOf('trace', 'debug', 'info', 'warn', 'error'),
-      'what goes into the logs',
-    ),
+    logLevel: setting('AQUEDUCT_LOG_LEVEL', 'info', logLevel, 'what goes into the logs'),
     domain: setting(
       'AQUEDUCT_DOMAIN',
       'aqueduct.localhost',

@@ -1,6 +1,4 @@
-import { type Environment, integer, oneOf, readSettings, setting, text } from '#libs/config'
-
-const port = integer(0, 65_535)
+import { type Environment, list, logLevel, port, readSettings, setting, text } from '#libs/config'
 
 const knobs = {
   databaseUrl: setting(
@@ -11,12 +9,7 @@ const knobs = {
   ),
   masterKey: setting('AQUEDUCT_MASTER_KEY', '', text, '32 bytes as base64 or hex that seal secrets; empty: the file'),
   masterKeyFile: setting('AQUEDUCT_MASTER_KEY_FILE', '', text, 'file with the master key'),
-  logLevel: setting(
-    'AQUEDUCT_LOG_LEVEL',
-    'info',
-    oneOf('trace', 'debug', 'info', 'warn', 'error'),
-    'what goes into the log',
-  ),
+  logLevel: setting('AQUEDUCT_LOG_LEVEL', 'info', logLevel, 'what goes into the log'),
   domain: setting('AQUEDUCT_DOMAIN', 'aqueduct.localhost', text, 'DNS domain of namespace endpoints'),
   host: setting('AQUEDUCT_EDGE_LISTEN', '127.0.0.1', text, 'address that the discovery server listens on'),
   port: setting('AQUEDUCT_DISCOVERY_PORT', '7095', port, 'port of the discovery server'),
@@ -32,11 +25,4 @@ const knobs = {
 /** @throws Error that names every setting that is wrong. */
 export function readEdgeSettings(environment: Environment) {
   return readSettings(knobs, environment)
-}
-
-function list(value: string): readonly string[] {
-  return value
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
 }

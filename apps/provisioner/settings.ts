@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Environment, integer, oneOf, readSettings, regions, setting, text } from '#libs/config'
+import { type Environment, integer, logLevel, port, readSettings, regions, setting, text } from '#libs/config'
 import { parseCrashPoint } from './reconcilers/outward.ts'
 
 const seconds = integer(1, 86_400)
@@ -14,12 +14,7 @@ const knobs = {
   masterKey: setting('AQUEDUCT_MASTER_KEY', '', text, '32 bytes as base64 or hex that seal secrets; empty: the file'),
   masterKeyFile: setting('AQUEDUCT_MASTER_KEY_FILE', '', text, 'file with the master key'),
   dataDirectory: setting('AQUEDUCT_DATA_DIR', undefined, text, 'folder in which the local driver keeps its nodes'),
-  logLevel: setting(
-    'AQUEDUCT_LOG_LEVEL',
-    'info',
-    oneOf('trace', 'debug', 'info', 'warn', 'error'),
-    'what goes into the log',
-  ),
+  logLevel: setting('AQUEDUCT_LOG_LEVEL', 'info', logLevel, 'what goes into the log'),
   domain: setting('AQUEDUCT_DOMAIN', 'aqueduct.localhost', text, 'DNS domain of namespace endpoints'),
   regions: setting(
     'AQUEDUCT_REGIONS',
@@ -56,7 +51,7 @@ const knobs = {
   envoy: setting('ENVOY', undefined, text, 'absolute path of Envoy'),
   envoyConcurrency: setting('AQUEDUCT_ENVOY_CONCURRENCY', '1', integer(1, 128), 'worker threads of each Envoy'),
   concurrency: setting('AQUEDUCT_PROVISIONER_CONCURRENCY', '20', integer(1, 200), 'passes at once'),
-  port: setting('AQUEDUCT_PROVISIONER_PORT', '7096', integer(0, 65_535), 'health and metrics; 0 picks a free port'),
+  port: setting('AQUEDUCT_PROVISIONER_PORT', '7096', port, 'health and metrics; 0 picks a free port'),
   orphanGraceSeconds: setting(
     'AQUEDUCT_ORPHAN_GRACE_SECONDS',
     '30',

@@ -1,2 +1,12 @@
 export { type Region, regions } from './regions.ts'
-export { type Environment, integer, oneOf, readSettings, type Setting, setting, text } from './setting.ts'
+export {
+  type Environment,
+  integer,
+  list,
+  logLevel,
+  port,
+  readSettings,
+  type Setting,
+  setting,
+  text,
+} from './setting.ts'

@@ -36,12 +36,25 @@ export function integer(min: number, max: number): (value: string) => number {
   }
 }
 
-export function oneOf<const Choice extends string>(...choices: readonly Choice[]): (value: string) => Choice {
+function oneOf<const Choice extends string>(...choices: readonly Choice[]): (value: string) => Choice {
   return (value) => {
     const choice = choices.find((candidate) => candidate === value)
     if (choice === undefined) throw new Error(`must be one of ${choices.join(', ')}, not ${JSON.stringify(value)}`)
     return choice
   }
+}
+
+export const logLevel = oneOf('trace', 'debug', 'info', 'warn', 'error')
+
+/** 0 stands for a free one. */
+export const port = integer(0, 65_535)
+
+/** Separated by commas. */
+export function list(value: string): readonly string[] {
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
 }
 
 type Values<Settings> = { readonly [Key in keyof Settings]: Settings[Key] extends Setting<infer Value> ? Value : never }
