@@ -113,6 +113,32 @@ describe('somebody who changes users and groups by a custom role', () => {
     )
   })
 
+  test('lets nobody into a namespace’s data by a certificate who has no access to it', async () => {
+    const namespace = await tenant.newNamespace('walled')
+    const delegate = await tenant.newDelegate(
+      'read',
+      onThese('namespaces', [namespace], 'cloud.namespace.get', 'cloud.namespace.update'),
+    )
+    const update = async (change: object) => {
+      const { body } = await api.rest(owner.token, 'GET', `/cloud/namespaces/${namespace}`)
+      const { spec, resourceVersion } = body.namespace
+      return statusOf(
+        api.rest(delegate.token, 'POST', `/cloud/namespaces/${namespace}`, {
+          spec: { ...spec, ...change },
+          resourceVersion,
+        }),
+      )
+    }
+    const mtlsAuth = { enabled: true, acceptedClientCa: Buffer.from(api.ca).toString('base64') }
+    expect(await update({ mtlsAuth })).toBe(403)
+    expect(await update({ retentionDays: 2 })).toBe(200)
+    await api.admin.query(
+      "insert into namespace_grants (tenant_id, namespace_id, principal_id, permission) values ('aaaaa', $1, $2, 'write')",
+      [namespace, delegate.id],
+    )
+    expect(await update({ mtlsAuth })).toBe(200)
+  })
+
   test('gives no access to a namespace’s data that they do not have', async () => {
     const namespace = await tenant.newNamespace('guarded')
     const delegate = await tenant.newDelegate(

@@ -38,6 +38,7 @@ import { assertRoom } from '#libs/store/tenants'
 import { memberOf } from '../../auth/member.ts'
 import { type PageTokens, pageOf } from '../../paging/page-tokens.ts'
 import { TenantReads } from '../../reads/tenant-reads.ts'
+import { authorizeGrant } from '../identity/authorize-access.ts'
 import { assertVersion } from '../operations/assert-version.ts'
 import { mutate, requiredVersion } from '../operations/mutation.ts'
 import { operationToWire } from '../operations/wire.ts'
@@ -136,6 +137,8 @@ export function namespaceHandlers(deps: NamespaceDeps): NamespaceHandlers {
           const problems = validateUpdate(present, spec, limits)
           if (problems.length > 0) throw invalid(problems)
           checkCa(spec, present.spec, clock)
+          // Who may get in with a certificate may write: whoever says who must be able to, and a custom role gives no data.
+          if (!isDeepStrictEqual(spec.mtlsAuth, present.spec.mtlsAuth)) authorizeGrant(member, namespaceId, 'write')
           await checkConnectivity(trx, proof, spec)
           if (mayBeToldAlone(present, spec)) {
             return { subject: subjectOf(await replaceToldSpec(trx, proof, spec, version)), settled: true }
