@@ -27,10 +27,11 @@ const backoff = { initialMs: 200, maxMs: 2_000 }
  * discovery server is gone or sends something that is none. When this returns its promise, there are files that Envoy can
  * start with: those of before, or empty ones.
  */
-export async function followEdge(options: FollowEdgeOptions): Promise<void> {
+export function followEdge(options: FollowEdgeOptions): Promise<void> {
   const copy = new EdgeCopy(options)
+  // What this throws is thrown at once: the agent takes the manifest up again.
   copy.prepare()
-  await Promise.all([follow(options, copy), reportRefusals(options)])
+  return Promise.all([follow(options, copy), reportRefusals(options)]).then(() => undefined)
 }
 
 async function follow({ source, cellId, dir, logger, signal }: FollowEdgeOptions, copy: EdgeCopy): Promise<void> {
