@@ -29,6 +29,9 @@ afterAll(async () => {
   console.log(measurements())
 })
 
+/** An address that no other file's person has: mails of all tenants lie in one outbox. */
+const addressOf = (name: string) => `${name}-${tenant.id}@example.com`
+
 /** What an invited person does: opens the page that the mail links to, and accepts there. @returns the first key */
 async function accept(email: string): Promise<string> {
   const token = await until(`the mail to ${email} is out`, () => invitationToken(email).catch(() => undefined))
@@ -47,7 +50,7 @@ const mayRead = (token: string) => () => outcome(describeThrough(namespace, { to
 const mayWrite = (token: string) => () => outcome(signalThrough(namespace, { token }))
 
 test('invited, in a group that may write, a workflow with the own key, and refused when out of the group', async () => {
-  const email = 'ada@example.com'
+  const email = addressOf('ada')
   const { userId } = await cloud.createUser({ spec: { email, access: { accountAccess: { role: 5 } } } })
   const token = await accept(email)
   expect(await new CloudApi(token).get('/cloud/current-identity')).toMatchObject({
@@ -100,7 +103,7 @@ describe('SCIM', () => {
     })
 
   test('a user and a group are provisioned, work, are locked out by being deactivated, and let in again', async () => {
-    const userName = 'grace@example.com'
+    const userName = addressOf('grace')
     const userId = await made('/Users', {
       schemas: [`${schemas}:schemas:core:2.0:User`],
       userName,
