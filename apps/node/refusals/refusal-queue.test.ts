@@ -31,6 +31,8 @@ test('a batch is the same until it was sent, also for the next agent', async () 
   first.take([line('/a')], at(10), 0)
   const batch = await first.next(0)
   expect(batch).toMatchObject({ number: 1, refusals: [{ operation: '/a', at: 1_795_376_423_394 }] })
+  // Before it is sent, whatever happens then.
+  expect(await (await RefusalQueue.open(path)).next(0)).toEqual(batch)
   first.take([line('/b')], at(20), 0)
   await first.save()
   const second = await RefusalQueue.open(path)
