@@ -11,14 +11,16 @@ const batch = 500
 
 /** Wakes namespaces that are under way and that nobody works on: their wake-up was lost, or their worker died. */
 export async function wakeUnsettledNamespaces(database: Database): Promise<void> {
-  for (const { id } of await listUnsettled(database.all, batch)) {
+  const proof = system.authorize('operation', 'list', { fleet: true })
+  for (const { id } of await listUnsettled(database.all, proof, batch)) {
     await enqueue(database.all, 'reconcile-namespace', { namespaceId: id })
   }
 }
 
 /** The same for Nexus endpoints. */
 export async function wakeUnsettledNexusEndpoints(database: Database): Promise<void> {
-  for (const endpointId of await listUnsettledNexusEndpoints(database.all, batch)) {
+  const proof = system.authorize('operation', 'list', { fleet: true })
+  for (const endpointId of await listUnsettledNexusEndpoints(database.all, proof, batch)) {
     await enqueue(database.all, 'reconcile-nexus-endpoint', { endpointId })
   }
 }

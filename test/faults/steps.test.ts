@@ -1,5 +1,6 @@
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { systemActor } from '#libs/authz'
 import { listUnsettled } from '#libs/store/namespaces'
 import { createLogger } from '#libs/telemetry'
 import { failOverdueOperations } from '../../apps/provisioner/collectors/overdue-operations.ts'
@@ -350,7 +351,8 @@ test('a namespace that fails is left alone by the clock for as long as its pass 
   await ask('payments')
   await world.settle()
   await change('payments', 30)
-  const awake = async () => (await listUnsettled(world.database.all, 10)).map(({ id }) => id)
+  const proof = systemActor('test').authorize('operation', 'list', { fleet: true })
+  const awake = async () => (await listUnsettled(world.database.all, proof, 10)).map(({ id }) => id)
   expect(await awake()).toEqual(['payments.abcde'])
   world.cell.failNext('updateNamespace', 'unavailable')
   expect(await world.pass('payments.abcde')).toMatchObject({ kind: 'again' })

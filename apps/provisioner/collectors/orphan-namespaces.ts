@@ -17,7 +17,7 @@ export async function collectOrphanNamespaces(deps: CellCollectorDeps): Promise<
       (namespace) => ownerKey in namespace.data && namespace.state !== 'deleted',
     )
     const names = marked.map((namespace) => namespace.name)
-    const wanted = await findWanted(deps.database.all, cellId, names)
+    const wanted = await findWanted(deps.database.all, system.authorize('cell', 'read', { cellId }), names)
     const strangers = names.filter((name) => !wanted.has(name))
     if (strangers.length > 0) {
       deps.logger.error(

@@ -14,13 +14,14 @@ const system = systemActor('orphan-nexus-endpoints')
 export async function collectOrphanNexusEndpoints(deps: CellCollectorDeps): Promise<number> {
   const proof = system.authorize('cell', 'list', { fleet: true })
   return collectInReadyCells(deps, proof, 'Nexus endpoints', async (client, cellId) => {
+    const mayRead = system.authorize('cell', 'read', { cellId })
     // Settled before the cell was asked: what settles meanwhile is not taken for lost. And the other way round below.
-    const settled = await listSettledNexusNames(deps.database.all, cellId)
+    const settled = await listSettledNexusNames(deps.database.all, mayRead)
     const present = await client.listNexusEndpoints()
     const ours = present.filter(({ name, url }) => url === nexusEndpointUrl(name)).map(({ name }) => name)
     const there = new Set(ours)
     const lost = [...new Set(settled.map(({ name }) => name))].filter((name) => !there.has(name))
-    const wanted = await findNexusNames(deps.database.all, cellId, ours)
+    const wanted = await findNexusNames(deps.database.all, mayRead, ours)
     const orphans = ours.filter((name) => !wanted.has(name))
     for (const name of orphans) {
       await deps.outward('collect-nexus-endpoint', () => client.deleteNexusEndpoint(name))

@@ -21,7 +21,11 @@ const batch = 100
  */
 export async function failOverdueOperations({ database, logger }: CollectorDeps): Promise<number> {
   let ended = 0
-  for (const operation of await listOverdue(database.all, batch)) {
+  for (const operation of await listOverdue(
+    database.all,
+    system.authorize('operation', 'list', { fleet: true }),
+    batch,
+  )) {
     try {
       await failOverdue({ database, logger }, operation)
       ended += 1

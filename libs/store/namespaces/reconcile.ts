@@ -169,6 +169,7 @@ function capacityEnded(outcome: 'completed' | 'failed'): RawBuilder<string | nul
 /** Rows that are not where their spec wants them and that do not rest, whoever should have woken their reconciler. */
 export async function listUnsettled(
   executor: Executor,
+  _proof: Authorized<'operation', 'list'>,
   limit: number,
 ): Promise<readonly { id: string; tenant_id: string }[]> {
   return executor
@@ -182,11 +183,14 @@ export async function listUnsettled(
 }
 
 /** Namespaces that wait for this cell to come up. */
-export async function listWaitingForCell(executor: Executor, cellId: string): Promise<readonly string[]> {
+export async function listWaitingForCell(
+  executor: Executor,
+  proof: Authorized<'cell', 'read'>,
+): Promise<readonly string[]> {
   const rows = await executor
     .selectFrom('namespaces')
     .select('id')
-    .where('cell_id', '=', cellId)
+    .where('cell_id', '=', proof.target.cellId)
     .where('state', 'in', statesUnderWay)
     .execute()
   return rows.map((row) => row.id)
@@ -195,6 +199,7 @@ export async function listWaitingForCell(executor: Executor, cellId: string): Pr
 /** Operations past their deadline, with the noun that they are about. */
 export async function listOverdue(
   executor: Executor,
+  _proof: Authorized<'operation', 'list'>,
   limit: number,
 ): Promise<
   readonly { resource_kind: string; resource_id: string; tenant_id: string; generation: number; waiting_for: string }[]
@@ -218,7 +223,7 @@ function json(value: object | null): string | null {
  */
 export async function findWanted(
   executor: Executor,
-  cellId: string,
+  proof: Authorized<'cell', 'read'>,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, boolean>> {
   if (ids.length === 0) return new Map()
@@ -227,12 +232,13 @@ export async function findWanted(
     .select(['id', 'cell_id', 'state'])
     .where('id', 'in', [...ids])
     .execute()
-  return new Map(rows.map((row) => [row.id, row.cell_id === cellId && row.state !== 'deleted']))
+  return new Map(rows.map((row) => [row.id, row.cell_id === proof.target.cellId && row.state !== 'deleted']))
 }
 
 /** Those that edges serve, by id: for the renewal of their certificates. */
 export async function listServedNamespaces(
   executor: Executor,
+  _proof: Authorized<'certificate', 'list'>,
   page: { readonly after: string; readonly limit: number },
 ): Promise<readonly { id: string; tenant_id: string }[]> {
   return executor

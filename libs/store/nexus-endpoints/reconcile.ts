@@ -140,7 +140,11 @@ export async function failNexusEndpoint(
 }
 
 /** Rows that are not where their spec wants them, and that nobody works on. */
-export async function listUnsettledNexusEndpoints(executor: Executor, limit: number): Promise<readonly string[]> {
+export async function listUnsettledNexusEndpoints(
+  executor: Executor,
+  _proof: Authorized<'operation', 'list'>,
+  limit: number,
+): Promise<readonly string[]> {
   const rows = await executor
     .selectFrom('nexus_endpoints')
     .select('id')
@@ -158,7 +162,7 @@ export async function listUnsettledNexusEndpoints(executor: Executor, limit: num
  */
 export async function findNexusNames(
   executor: Executor,
-  cellId: string,
+  proof: Authorized<'cell', 'read'>,
   names: readonly string[],
   except?: string,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
@@ -166,7 +170,7 @@ export async function findNexusNames(
   const rows = await executor
     .selectFrom('nexus_endpoints')
     .select(['id', 'name'])
-    .where('cell_id', '=', cellId)
+    .where('cell_id', '=', proof.target.cellId)
     .where('name', 'in', [...names])
     .where('state', 'not in', ['deleting', 'delete_failed', 'deleted'])
     .where('id', '<>', except ?? '')
@@ -178,12 +182,12 @@ export async function findNexusNames(
 /** Names that settled endpoints have on the cell, with these endpoints: what must be there. */
 export async function listSettledNexusNames(
   executor: Executor,
-  cellId: string,
+  proof: Authorized<'cell', 'read'>,
 ): Promise<readonly { readonly id: string; readonly name: string }[]> {
   return executor
     .selectFrom('nexus_endpoints')
     .select(['id', 'name'])
-    .where('cell_id', '=', cellId)
+    .where('cell_id', '=', proof.target.cellId)
     .where('state', '=', 'active')
     .orderBy('id')
     .execute()
@@ -196,7 +200,7 @@ export async function listSettledNexusNames(
  */
 export async function doubtNexusEndpoints(
   executor: Executor,
-  cellId: string,
+  proof: Authorized<'cell', 'update'>,
   names: readonly string[],
   except?: string,
 ): Promise<readonly string[]> {
@@ -208,7 +212,7 @@ export async function doubtNexusEndpoints(
       generation: eb('generation', '+', 1),
       state: sql<NamespaceState>`case when state = 'active' then 'updating' else state end`,
     }))
-    .where('cell_id', '=', cellId)
+    .where('cell_id', '=', proof.target.cellId)
     .where('name', 'in', [...names])
     .where('state', 'not in', ['deleting', 'delete_failed', 'deleted'])
     .where(sql<SqlBool>`cell_observed is not null`)

@@ -117,7 +117,8 @@ async function answers(deps: CellReconcilerDeps, cellId: string): Promise<boolea
 }
 
 async function wakeNamespaces(deps: CellReconcilerDeps, cellId: string): Promise<void> {
-  for (const namespaceId of await listWaitingForCell(deps.database.all, cellId)) {
+  const proof = system.authorize('cell', 'read', { cellId })
+  for (const namespaceId of await listWaitingForCell(deps.database.all, proof)) {
     await enqueue(deps.database.all, 'reconcile-namespace', { namespaceId })
   }
 }

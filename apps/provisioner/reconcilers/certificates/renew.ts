@@ -40,8 +40,9 @@ export async function renewCertificates(deps: RenewalDeps): Promise<number> {
       return true
     })
   }
+  const mayList = system.authorize('certificate', 'list', { fleet: true })
   for (let after = ''; ; ) {
-    const namespaces = await listServedNamespaces(all, { after, limit: page })
+    const namespaces = await listServedNamespaces(all, mayList, { after, limit: page })
     for (const { id, tenant_id } of namespaces) {
       await attempt({ namespace: id }, () => ensureEdgeCertificate(deps, tenant_id, id))
     }

@@ -1,4 +1,4 @@
-import type { Authorized } from '#libs/authz'
+import { type Authorized, systemActor } from '#libs/authz'
 import { assertNever, type Clock } from '#libs/base'
 import { nexusEndpointUrl } from '#libs/domain/edges'
 import type { NexusEndpointStep } from '#libs/domain/nexus-endpoints'
@@ -16,6 +16,8 @@ import type { Outward } from '../outward.ts'
 import type { CellRecord } from './observed.ts'
 import type { RouterAccess } from './router-access.ts'
 import { wakeDoubted } from './wake-doubted.ts'
+
+const system = systemActor('nexus-endpoint-steps')
 
 export interface NexusStepDeps {
   readonly database: Database
@@ -122,7 +124,8 @@ async function unregister(deps: NexusStepDeps, target: NexusStepTarget, name: st
   const { row, cellId } = target
   const client = await deps.cellClient(cellId)
   await noteCell(deps, target, { kind: 'unknown' })
-  const others = await findNexusNames(deps.database.all, cellId, [name], row.id)
+  const mayRead = system.authorize('cell', 'read', { cellId })
+  const others = await findNexusNames(deps.database.all, mayRead, [name], row.id)
   if (!others.has(name)) {
     try {
       await deps.outward('nexus-unregister', () => client.deleteNexusEndpoint(name))
