@@ -5,6 +5,7 @@ import { pruneAuditLog } from '#libs/store/audit'
 import { forgetIdleBuckets } from '#libs/store/request-leases'
 import { Counter, Histogram, type Logger, type Registry } from '#libs/telemetry'
 import { createCellDatabases, dropCellDatabases } from './cells/databases.ts'
+import { forgetOldOperations } from './collectors/ended-operations.ts'
 import { collectOrphanNamespaces } from './collectors/orphan-namespaces.ts'
 import { collectOrphanNexusEndpoints } from './collectors/orphan-nexus-endpoints.ts'
 import { collectOrphanNodes } from './collectors/orphan-nodes.ts'
@@ -80,6 +81,7 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
     { name: 'wake nexus endpoints', everyMs: 2_000, work: () => wakeUnsettledNexusEndpoints(database) },
     { name: 'wake cells and nodes', everyMs: 10_000, work: () => wakeCellsAndNodes(database) },
     { name: 'overdue operations', everyMs: 2_000, work: () => failOverdueOperations({ database, logger }) },
+    { name: 'ended operations', everyMs: 600_000, work: () => forgetOldOperations({ database, clock }) },
     { name: 'idle request buckets', everyMs: 600_000, work: () => forgetIdleBuckets(database.all) },
     {
       name: 'certificates',

@@ -1,2 +1,2 @@
-export { checkEveryMs, deadlineMs, isOverdue } from './deadline.ts'
+export { checkEveryMs, deadlineMs, isOverdue, keepOperationsMs } from './deadline.ts'
 export { isTerminal, type OperationState, openStates, operationMayBecome } from './state.ts'

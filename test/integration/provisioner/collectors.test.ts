@@ -1,7 +1,9 @@
 import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { systemClock } from '#libs/base'
 import { Database } from '#libs/store'
 import { createLogger } from '#libs/telemetry'
+import { forgetOldOperations } from '../../../apps/provisioner/collectors/ended-operations.ts'
 import { collectOrphanNamespaces } from '../../../apps/provisioner/collectors/orphan-namespaces.ts'
 import { collectOrphanNodes } from '../../../apps/provisioner/collectors/orphan-nodes.ts'
 import { failOverdueOperations } from '../../../apps/provisioner/collectors/overdue-operations.ts'
@@ -130,4 +132,21 @@ test('an operation on a Nexus endpoint that is past its deadline fails alike', a
   expect(rows).toEqual([
     { state: 'failed', failure_reason: 'not done in time: nobody has begun it', endpoint: 'activation_failed' },
   ])
+})
+
+test('an operation is kept for a week after its end, and one that has not ended for ever', async () => {
+  const insert = (id: string, state: string, finishedAt: string | null) =>
+    admin.query(
+      `insert into operations (tenant_id, id, rpc, request_hash, request, resource_kind, resource_id, state, requested_by, deadline_at, created_at, finished_at)
+       values ('abcde', $1, 'UpdateUser', '', '', 'user', 'x', $2, 'x', now(), now() - interval '30 days', $3)`,
+      [id, state, finishedAt],
+    )
+  const ago = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString()
+  await insert('old', 'fulfilled', ago(8))
+  await insert('old-failure', 'failed', ago(8))
+  await insert('young', 'fulfilled', ago(6))
+  await insert('open', 'pending', null)
+  expect(await forgetOldOperations({ database, clock: systemClock })).toBe(2)
+  const { rows } = await admin.query('select id from operations order by id')
+  expect(rows.map(({ id }) => id)).toEqual(['open', 'young'])
 })
