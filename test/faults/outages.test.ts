@@ -10,7 +10,7 @@ import { type Failure, Traffic } from './traffic.ts'
 import { expectRowsToEqualWorld } from './world.ts'
 
 const parts = ['edge', 'provisioner', 'api'] as const
-/** Milliseconds that the control plane is gone, as issue 3 wants it. */
+/** Milliseconds that the control plane is gone. */
 const outageMs = 60_000
 /** Milliseconds for what takes seconds on a machine that has nothing else to do. */
 const patienceMs = 60_000
