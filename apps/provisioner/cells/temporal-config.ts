@@ -166,6 +166,11 @@ export function temporalDynamicConfig(limits: Readonly<Record<string, CellLimits
     'frontend.rps.namespaceReplicationInducingAPIs': all(500),
     // All namespaces of the cell together: 2,400 by default, less than one busy namespace may have.
     'frontend.rps': all(20_000),
+    // Of a host's calls to the database, all namespaces together: 2,000, 3,000 and 9,000 by default, which one namespace at its
+    // own limit could take from all the others.
+    'frontend.persistenceMaxQPS': all(20_000),
+    'matching.persistenceMaxQPS': all(20_000),
+    'history.persistenceMaxQPS': all(40_000),
     // 10 a second by default: a cell of a thousand namespaces would need 100 s after a restart.
     'worker.perNamespaceWorkerStartRate': all(100),
     // Who calls: the edge's Nexus router reads it, and puts the callback's address in its place. It is made by the
