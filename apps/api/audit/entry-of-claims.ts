@@ -1,7 +1,7 @@
 import type { Claims } from '#libs/authz'
 import { assertNever } from '#libs/base'
 import type { AuditEntry } from '#libs/store/audit'
-import type { KnownCaller } from './known-caller.ts'
+import { callerRefused, type KnownCaller } from './known-caller.ts'
 
 type Who = Pick<AuditEntry, 'tenantId' | 'principal' | 'credential'>
 
@@ -32,10 +32,17 @@ export function entryOfClaims(claims: Claims): Who {
 }
 
 /** The same of somebody whose token is ours and was refused. */
-export function entryOfKnownCaller({ tenantId, principalId, keyId }: KnownCaller): Who {
+function entryOfKnownCaller({ tenantId, principalId, keyId }: KnownCaller): Who {
   return {
     tenantId,
     principal: { type: principalId.startsWith('sa-') ? 'service_account' : 'user', id: principalId },
     credential: { kind: 'api_key', id: keyId },
   }
+}
+
+/** Who was refused with this error: by their claims when they were let in, else by the token that was refused, if it is ours. */
+export function entryOfRefused(claims: Claims | undefined, error: Error): Who {
+  if (claims !== undefined) return entryOfClaims(claims)
+  const caller = callerRefused(error)
+  return caller === undefined ? nobody : entryOfKnownCaller(caller)
 }

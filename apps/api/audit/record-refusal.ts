@@ -1,8 +1,7 @@
 import type { Claims } from '#libs/authz'
 import type { RefusedCall } from '../transport/dispatcher.ts'
 import type { AuditRecorder } from './audit-writer.ts'
-import { entryOfClaims, entryOfKnownCaller, nobody } from './entry-of-claims.ts'
-import { callerRefused } from './known-caller.ts'
+import { entryOfRefused } from './entry-of-claims.ts'
 import { targetIds } from './target-ids.ts'
 
 /**
@@ -23,10 +22,9 @@ const maxOperationId = 256
 export function refusalRecorder(recorder: AuditRecorder): (refused: RefusedCall<Claims>) => void {
   return ({ call, claims, request, status, error }) => {
     if (call.rpc.verb === 'GET' && !refusedReads.has(status.name)) return
-    const caller = callerRefused(error)
     const { asyncOperationId } = (request ?? {}) as { readonly asyncOperationId?: string | null }
     recorder.record({
-      ...(claims === undefined ? (caller === undefined ? nobody : entryOfKnownCaller(caller)) : entryOfClaims(claims)),
+      ...entryOfRefused(claims, error),
       interface: call.transport === 'rest' ? 'cloud_rest' : 'cloud_grpc',
       operation: call.rpc.name,
       sourceAddress: call.credentials.sourceAddress,

@@ -3,8 +3,7 @@ import { AppError, coerceError } from '#libs/base'
 import { ScimError } from '#libs/domain/scim'
 import type { Logger } from '#libs/telemetry'
 import type { AuditRecorder } from '../audit/audit-writer.ts'
-import { entryOfClaims, entryOfKnownCaller, nobody } from '../audit/entry-of-claims.ts'
-import { callerRefused } from '../audit/known-caller.ts'
+import { entryOfRefused } from '../audit/entry-of-claims.ts'
 import { toAppError } from '../plugins/errors.ts'
 import { type Status, statusOf } from '../transport/status.ts'
 import { knownMemberOf } from './caller.ts'
@@ -19,10 +18,8 @@ export function scimErrors({ audit, logger }: { readonly audit: AuditRecorder; r
     if (!isScim && (!(error instanceof AppError) || error.code === 'internal')) {
       logger.error({ err: error, requestId: request.id, route: request.routeOptions.url }, 'SCIM request failed')
     }
-    const member = knownMemberOf(request)
-    const caller = callerRefused(error)
     audit.record({
-      ...(member === undefined ? (caller === undefined ? nobody : entryOfKnownCaller(caller)) : entryOfClaims(member)),
+      ...entryOfRefused(knownMemberOf(request), error),
       interface: 'scim',
       operation: operationOf(request),
       sourceAddress: request.ip,
