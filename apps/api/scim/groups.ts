@@ -3,7 +3,7 @@ import { type Authorized, authorize } from '#libs/authz'
 import { notFound } from '#libs/base'
 import { type GroupChange, groupFromScim, parseFilter, patchGroup, readPatch } from '#libs/domain/scim'
 import type { Executor, Trx } from '#libs/store'
-import { accessOf, noAccess } from '#libs/store/access'
+import { accessOfOne } from '#libs/store/access'
 import { assertRoom } from '#libs/store/tenants'
 import {
   changeGroupMembers,
@@ -129,7 +129,7 @@ async function authorizeGroup(
   proof: Authorized<'user_group', 'update'> | Authorized<'user_group', 'delete'>,
   row: UserGroupRow,
 ): Promise<void> {
-  const access = (await accessOf(trx, proof, [row.id])).get(row.id) ?? noAccess
+  const access = await accessOfOne(trx, proof, row.id)
   await authorizeAccess(trx, member, { before: userGroupSpecOf(row, access).access })
 }
 

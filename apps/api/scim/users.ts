@@ -3,7 +3,7 @@ import { type Authorized, authorize } from '#libs/authz'
 import { parseFilter, patchUser, readPatch, ScimError, type UserResource, userFromScim } from '#libs/domain/scim'
 import { normalizeEmail } from '#libs/domain/users'
 import type { Trx } from '#libs/store'
-import { accessOf, noAccess } from '#libs/store/access'
+import { accessOfOne } from '#libs/store/access'
 import { assertRoom } from '#libs/store/tenants'
 import {
   createUser,
@@ -117,7 +117,7 @@ async function authorizeUser(
   proof: Authorized<'user', 'update'> | Authorized<'user', 'delete'>,
   row: UserRow,
 ): Promise<void> {
-  const access = (await accessOf(trx, proof, [row.id])).get(row.id) ?? noAccess
+  const access = await accessOfOne(trx, proof, row.id)
   await authorizeAccess(trx, member, { before: userSpecOf(row, access).access })
 }
 

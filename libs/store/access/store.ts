@@ -74,17 +74,29 @@ export async function setGrant(
   if (isGroup(principalId)) await assertGroupReach(trx, tenantId)
 }
 
+/** Whoever may read or change a principal may read what it has access to. */
+export type ReadAccessProof = { readonly target: { readonly tenantId: string } } & (
+  | Authorized<'service_account', 'read' | 'list' | 'update' | 'delete' | 'create_api_key'>
+  | Authorized<'user', 'read' | 'list' | 'update' | 'delete'>
+  | Authorized<'user_group', 'read' | 'list' | 'update' | 'delete' | 'add_member' | 'remove_member'>
+  | Authorized<'identity', 'read'>
+  | Authorized<'account', 'provision_identities'>
+  | GrantProof
+)
+
+/** Of one principal; nothing at all when it was given none. */
+export async function accessOfOne(
+  executor: Executor,
+  proof: ReadAccessProof,
+  principalId: string,
+): Promise<GrantedAccess> {
+  return (await accessOf(executor, proof, [principalId])).get(principalId) ?? noAccess
+}
+
 /** By principal, for as many as a page shows; a principal without any is missing. */
 export async function accessOf(
   executor: Executor,
-  proof: { readonly target: { readonly tenantId: string } } & (
-    | Authorized<'service_account', 'read' | 'list' | 'update' | 'delete' | 'create_api_key'>
-    | Authorized<'user', 'read' | 'list' | 'update' | 'delete'>
-    | Authorized<'user_group', 'read' | 'list' | 'update' | 'delete' | 'add_member' | 'remove_member'>
-    | Authorized<'identity', 'read'>
-    | Authorized<'account', 'provision_identities'>
-    | GrantProof
-  ),
+  proof: ReadAccessProof,
   principalIds: readonly string[],
 ): Promise<ReadonlyMap<string, GrantedAccess>> {
   if (principalIds.length === 0) return new Map()

@@ -2,7 +2,7 @@ import { type Authorized, authorize } from '#libs/authz'
 import { AppError, type Clock, invalid } from '#libs/base'
 import { type ApiKeySpec, apiKeyLimit, validateApiKeySpec, validateApiKeyUpdate } from '#libs/domain/api-keys'
 import type { Database, Trx } from '#libs/store'
-import { accessOf, noAccess } from '#libs/store/access'
+import { accessOfOne } from '#libs/store/access'
 import { type ApiKeyRow, createApiKey, deleteApiKey, getApiKey, listApiKeys, updateApiKey } from '#libs/store/api-keys'
 import { getServiceAccount } from '#libs/store/service-accounts'
 import { assertRoom } from '#libs/store/tenants'
@@ -128,7 +128,7 @@ function authorizeOwner(member: Member, { ownerType, ownerId }: ApiKeySpec): Own
     const owner = await getServiceAccount(trx, proof)
     if (owner.id === member.principalId) return
     // Whoever has a key of the account can do what the account can.
-    const access = (await accessOf(trx, proof, [owner.id])).get(owner.id) ?? noAccess
+    const access = await accessOfOne(trx, proof, owner.id)
     await authorizeAccess(trx, member, { before: wholeAccessIn(serviceAccountSpecOf(owner, access)) })
   }
   return { proof, check }

@@ -1,7 +1,7 @@
 import { authorize } from '#libs/authz'
 import { AppError, type Clock } from '#libs/base'
 import type { Database, Executor } from '#libs/store'
-import { accessOf, noAccess } from '#libs/store/access'
+import { accessOfOne } from '#libs/store/access'
 import { getApiKey } from '#libs/store/api-keys'
 import { getOwnServiceAccount } from '#libs/store/service-accounts'
 import { getOwnUser, openInvitationsOf } from '#libs/store/users'
@@ -40,7 +40,7 @@ function goneMeanwhile(thrown: unknown): never {
 /** What the caller is, with what it was given itself: what its groups add stands with them. */
 async function principal(executor: Executor, member: Member, now: Date) {
   const proof = authorize(member, 'identity', 'read', { tenantId: member.tenantId })
-  const access = (await accessOf(executor, proof, [member.principalId])).get(member.principalId) ?? noAccess
+  const access = await accessOfOne(executor, proof, member.principalId)
   switch (member.kind) {
     case 'user': {
       const row = await getOwnUser(executor, proof)

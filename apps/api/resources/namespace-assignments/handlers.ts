@@ -2,7 +2,7 @@ import { authorize, type Claims } from '#libs/authz'
 import { type Clock, invalid, invalidField, type Problem } from '#libs/base'
 import { type NamespacePermission, validateGrant } from '#libs/domain/users'
 import type { Database } from '#libs/store'
-import { type Assignment, accessOf, type GrantedAccess, listAssignments, noAccess, setGrant } from '#libs/store/access'
+import { type Assignment, accessOfOne, type GrantedAccess, listAssignments, setGrant } from '#libs/store/access'
 import { getNamespace } from '#libs/store/namespaces'
 import { getServiceAccount, type ServiceAccountRow, touchServiceAccount } from '#libs/store/service-accounts'
 import { memberOf } from '../../auth/member.ts'
@@ -58,7 +58,7 @@ export function namespaceAssignmentHandlers(deps: NamespaceAssignmentDeps): Name
         await getNamespace(trx, proof)
         const present = await getServiceAccount(trx, { proof, serviceAccountId })
         assertVersion('service account', present, version)
-        const access = (await accessOf(trx, proof, [serviceAccountId])).get(serviceAccountId) ?? noAccess
+        const access = await accessOfOne(trx, proof, serviceAccountId)
         const problems = grantProblems(present, access, namespaceId, permission)
         if (problems.length > 0) throw invalid(problems)
         authorizeGrant(member, namespaceId, access.grants.get(namespaceId), permission)

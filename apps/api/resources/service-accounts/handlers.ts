@@ -6,7 +6,7 @@ import {
   validateServiceAccountUpdate,
 } from '#libs/domain/service-accounts'
 import type { Database } from '#libs/store'
-import { accessOf, type GrantedAccess, noAccess, replaceAccess } from '#libs/store/access'
+import { accessOf, accessOfOne, type GrantedAccess, noAccess, replaceAccess } from '#libs/store/access'
 import {
   createServiceAccount,
   deleteServiceAccount,
@@ -83,8 +83,8 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
       const proof = authorize(claims, 'service_account', 'read', { tenantId, serviceAccountId })
       return database.ofTenant(tenantId, async (executor) => {
         const row = await getServiceAccount(executor, proof)
-        const access = await accessOf(executor, proof, [row.id])
-        return { serviceAccount: serviceAccountToWire(row, access.get(row.id) ?? noAccess) }
+        const access = await accessOfOne(executor, proof, row.id)
+        return { serviceAccount: serviceAccountToWire(row, access) }
       })
     },
 
@@ -100,8 +100,8 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
       const { operation } = await mutate(deps, { rpc: 'UpdateServiceAccount', request, context }, async (trx) => {
         const present = await getServiceAccount(trx, proof)
         assertVersion('service account', present, version)
-        const access = await accessOf(trx, proof, [present.id])
-        const current = serviceAccountSpecOf(present, access.get(present.id) ?? noAccess)
+        const access = await accessOfOne(trx, proof, present.id)
+        const current = serviceAccountSpecOf(present, access)
         const problems = validateServiceAccountUpdate(current, spec, tenantId)
         if (problems.length > 0) throw invalid(problems)
         await authorizeAccess(trx, member, { before: wholeAccessIn(current), after: wholeAccessIn(spec) })
@@ -120,7 +120,7 @@ export function serviceAccountHandlers(deps: ServiceAccountDeps): ServiceAccount
       const version = requiredVersion(request)
       const { operation } = await mutate(deps, { rpc: 'DeleteServiceAccount', request, context }, async (trx) => {
         const present = await getServiceAccount(trx, proof)
-        const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
+        const access = await accessOfOne(trx, proof, present.id)
         await authorizeAccess(trx, member, { before: wholeAccessIn(serviceAccountSpecOf(present, access)) })
         await deleteServiceAccount(trx, proof, version)
         return settled('service_account', serviceAccountId, Number(version))

@@ -2,7 +2,7 @@ import { authorize } from '#libs/authz'
 import { invalid, invalidField } from '#libs/base'
 import { type UserGroupSpec, validateUserGroupSpec, validateUserGroupUpdate } from '#libs/domain/user-groups'
 import { validateGrant } from '#libs/domain/users'
-import { accessOf, noAccess, replaceAccess, setGrant } from '#libs/store/access'
+import { accessOf, accessOfOne, noAccess, replaceAccess, setGrant } from '#libs/store/access'
 import { getNamespace } from '#libs/store/namespaces'
 import { assertRoom } from '#libs/store/tenants'
 import {
@@ -94,8 +94,8 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
       const proof = authorize(claims, 'user_group', 'read', { tenantId, groupId: request.groupId ?? '' })
       return database.ofTenant(tenantId, async (executor) => {
         const row = await getUserGroup(executor, proof)
-        const access = await accessOf(executor, proof, [row.id])
-        return { group: userGroupToWire(row, access.get(row.id) ?? noAccess) }
+        const access = await accessOfOne(executor, proof, row.id)
+        return { group: userGroupToWire(row, access) }
       })
     },
 
@@ -109,7 +109,7 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
       const { operation } = await mutate(deps, { rpc: 'UpdateUserGroup', request, context }, async (trx) => {
         const present = await getUserGroup(trx, proof)
         assertVersion('user group', present, version)
-        const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
+        const access = await accessOfOne(trx, proof, present.id)
         const current = userGroupSpecOf(present, access)
         const problems = validateUserGroupUpdate(current, spec, tenantId)
         if (problems.length > 0) throw invalid(problems)
@@ -133,7 +133,7 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
         if (present.kind === 'scim') {
           throw invalidField('group_id', 'this group comes from your identity provider: delete it there')
         }
-        const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
+        const access = await accessOfOne(trx, proof, present.id)
         await authorizeAccess(trx, member, { before: userGroupSpecOf(present, access).access })
         await deleteUserGroup(trx, proof, version)
         return settled('user_group', groupId, Number(version))
@@ -153,7 +153,7 @@ export function userGroupHandlers(deps: UserGroupDeps): UserGroupHandlers & User
         await getNamespace(trx, proof)
         const present = await getUserGroup(trx, { proof, groupId })
         assertVersion('user group', present, version)
-        const access = (await accessOf(trx, proof, [groupId])).get(groupId) ?? noAccess
+        const access = await accessOfOne(trx, proof, groupId)
         const problems = validateGrant(userGroupSpecOf(present, access).access, namespaceId, permission, 'access')
         if (problems.length > 0) throw invalid(problems)
         authorizeGrant(member, namespaceId, access.grants.get(namespaceId), permission)

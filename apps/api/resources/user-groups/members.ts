@@ -1,7 +1,7 @@
 import { authorize } from '#libs/authz'
 import { type Clock, invalidField } from '#libs/base'
 import type { Database } from '#libs/store'
-import { accessOf, noAccess } from '#libs/store/access'
+import { accessOfOne } from '#libs/store/access'
 import {
   addGroupMember,
   getUserGroup,
@@ -35,7 +35,7 @@ export function userGroupMemberHandlers(deps: UserGroupDeps): UserGroupMemberHan
       const { operation } = await mutate(deps, { rpc: 'AddUserGroupMember', request, context }, async (trx) => {
         const group = await getUserGroup(trx, proof)
         assertCloudGroup(group)
-        const access = (await accessOf(trx, proof, [group.id])).get(group.id) ?? noAccess
+        const access = await accessOfOne(trx, proof, group.id)
         await authorizeAccess(trx, member, { before: userGroupSpecOf(group, access).access })
         await addGroupMember(trx, proof, userId)
         return settled('user_group', group.id, group.resource_version)
@@ -51,7 +51,7 @@ export function userGroupMemberHandlers(deps: UserGroupDeps): UserGroupMemberHan
       const { operation } = await mutate(deps, { rpc: 'RemoveUserGroupMember', request, context }, async (trx) => {
         const group = await getUserGroup(trx, proof)
         assertCloudGroup(group)
-        const access = (await accessOf(trx, proof, [group.id])).get(group.id) ?? noAccess
+        const access = await accessOfOne(trx, proof, group.id)
         await authorizeAccess(trx, member, { before: userGroupSpecOf(group, access).access })
         await removeGroupMember(trx, proof, userId)
         return settled('user_group', group.id, group.resource_version)

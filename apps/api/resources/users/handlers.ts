@@ -2,7 +2,7 @@ import { authorize } from '#libs/authz'
 import { type Clock, invalid } from '#libs/base'
 import { validateGrant, validateUserSpec, validateUserUpdate } from '#libs/domain/users'
 import type { Database, Executor } from '#libs/store'
-import { accessOf, noAccess, replaceAccess, setGrant } from '#libs/store/access'
+import { accessOf, accessOfOne, noAccess, replaceAccess, setGrant } from '#libs/store/access'
 import { getNamespace } from '#libs/store/namespaces'
 import { assertRoom } from '#libs/store/tenants'
 import {
@@ -105,7 +105,7 @@ export function userHandlers(deps: UserDeps): UserHandlers {
       const { operation } = await mutate(deps, { rpc: 'UpdateUser', request, context }, async (trx) => {
         const present = await getUser(trx, proof)
         assertVersion('user', present, version)
-        const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
+        const access = await accessOfOne(trx, proof, present.id)
         const current = userSpecOf(present, access)
         const problems = validateUserUpdate(current, spec, tenantId)
         if (problems.length > 0) throw invalid(problems)
@@ -126,7 +126,7 @@ export function userHandlers(deps: UserDeps): UserHandlers {
       const { operation } = await mutate(deps, { rpc: 'DeleteUser', request, context }, async (trx) => {
         const present = await getUser(trx, proof)
         assertVersion('user', present, version)
-        const access = (await accessOf(trx, proof, [present.id])).get(present.id) ?? noAccess
+        const access = await accessOfOne(trx, proof, present.id)
         await authorizeAccess(trx, member, { before: userSpecOf(present, access).access })
         await deleteUser(trx, proof, version)
         return settled('user', userId, Number(version))
@@ -145,7 +145,7 @@ export function userHandlers(deps: UserDeps): UserHandlers {
         await getNamespace(trx, proof)
         const present = await getUser(trx, { proof, userId })
         assertVersion('user', present, version)
-        const access = (await accessOf(trx, proof, [userId])).get(userId) ?? noAccess
+        const access = await accessOfOne(trx, proof, userId)
         const problems = validateGrant(userSpecOf(present, access).access, namespaceId, permission, 'access')
         if (problems.length > 0) throw invalid(problems)
         authorizeGrant(member, namespaceId, access.grants.get(namespaceId), permission)
