@@ -1,37 +1,10 @@
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { readLauncherSettings } from '../../apps/aqueduct/settings.ts'
-import { runCommand } from '../../apps/aqueduct/toolchain/command.ts'
-import { installOnce } from '../../apps/aqueduct/toolchain/install.ts'
-import { terminalProgress } from '../../apps/aqueduct/toolchain/progress.ts'
+import { pythonEnvironment } from './python-environment.ts'
 
-const version = '4.32.5'
-const requirements = fileURLToPath(new URL('schemathesis.requirements.txt', import.meta.url))
-
-/**
- * The Python interpreter of an environment that has schemathesis, from the cache or fetched into it. Run it with
- * `-m schemathesis.cli`: the scripts of an environment do not survive the move to its place.
- * @throws Error of pip or of python3
- */
-export async function schemathesisPython(): Promise<string> {
-  const context = {
-    cacheDirectory: readLauncherSettings(process.env).cacheDirectory,
-    environment: process.env,
-    progress: terminalProgress(process.stderr),
-    signal: new AbortController().signal,
-  }
-  const environment = await installOnce(context, `schemathesis-${version}`, async (folder) => {
-    const task = context.progress.begin(`fetching schemathesis ${version}`, 2)
-    const options = { environment: context.environment, signal: context.signal }
-    try {
-      task.update(0, 'making a Python environment')
-      await runCommand('python3', ['-m', 'venv', folder], options)
-      task.update(1, 'downloading wheels')
-      const pip = ['-m', 'pip', 'install', '--only-binary=:all:', '--disable-pip-version-check', '--no-input']
-      await runCommand(join(folder, 'bin', 'python3'), [...pip, '-r', requirements], options)
-    } finally {
-      task.end()
-    }
+/** The Python interpreter of an environment that has schemathesis: run it with `-m schemathesis.cli`. */
+export function schemathesisPython(): Promise<string> {
+  return pythonEnvironment({
+    name: 'schemathesis',
+    version: '4.32.5',
+    requirements: 'schemathesis.requirements.txt',
   })
-  return join(environment, 'bin', 'python3')
 }
