@@ -53,7 +53,7 @@ const deaths: readonly (readonly [string, () => Promise<string>])[] = [
   ['remove-from-edge:after', () => remove('down-2')],
   ['delete-from-cell:before', () => remove('down-3')],
   ['delete-from-cell:after', () => remove('down-4')],
-  ['create-node:after', () => create('new-5')],
+  ['configure-node:after', () => create('new-5')],
 ]
 
 test('provisioners are killed before and after their calls: the next one finishes, and rows equal world', async () => {

@@ -23,7 +23,16 @@ export interface Loss {
   readonly when: 'before' | 'after'
 }
 
-const region: Region = { id: 'aws-us-east-1', driver: 'fake', location: 'here', options: {} }
+const region: Region = {
+  id: 'aws-us-east-1',
+  driver: 'fake',
+  location: 'here',
+  cellSize: 'dev',
+  nodeLimit: 100,
+  nodeTemplate: {},
+  dns: { provider: 'none' },
+  options: {},
+}
 
 /**
  * The reconcilers on real Postgres, and a world of stateful fakes around them: what is lost, repeated or late is decided

@@ -119,8 +119,8 @@ function byId(one: { id: string }, other: { id: string }): number {
 const creation = [
   'create-databases',
   'get-node',
-  'reserve-address',
-  'create-node',
+  'launch-node',
+  'configure-node',
   'confirm-answering',
   'register',
   'set-aliases',
@@ -154,7 +154,7 @@ describe('a provisioner that is lost before and after each outward call', () => 
     await expectRowsToEqualWorld()
   })
 
-  test.each(both(['drop-aliases', 'set-aliases', 'get-node', 'create-node', 'serve-at-edge']))(
+  test.each(both(['drop-aliases', 'set-aliases', 'get-node', 'configure-node', 'serve-at-edge']))(
     'renames and limits all the same: $when $step',
     async (loss) => {
       await ask('payments')
@@ -299,7 +299,7 @@ test('a node gets no next manifest for limits before it has come to the last one
   await world.pass('one.abcde')
   // A new generation, and then the node does not hear of it.
   await world.passNode(nodeId)
-  world.loss = { step: 'create-node', when: 'before' }
+  world.loss = { step: 'configure-node', when: 'before' }
   expect(await world.passNode(nodeId)).toBe('lost')
   await changeAll('two', 2)
   await world.pass('two.abcde')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { newId } from '#libs/base'
 import type { NodeManifest } from '#libs/domain/nodes'
-import type { NodeDriver } from './contract.ts'
+import type { NodeDriver, NodeLaunch } from './contract.ts'
 import { FakeDriver } from './fake/driver.ts'
 import { LocalDriver } from './local/driver.ts'
 
@@ -34,6 +34,11 @@ function manifestOf(nodeId: string, address: string, generation = 1): NodeManife
   }
 }
 
+function launchOf(nodeId: string): NodeLaunch {
+  const template = { serverVersion: '1.32.2' }
+  return { nodeId, cellId: 'cell-contract', role: 'all', slotId: 'all-0', zone: 0, template, userData: '' }
+}
+
 const nodesDir = await mkdtemp(join(tmpdir(), 'drivers-'))
 afterAll(() => rm(nodesDir, { recursive: true, force: true }))
 
@@ -56,6 +61,10 @@ describe.each([
     )
   }
 
+  const gone = async (nodeId: string): Promise<void> => {
+    await vi.waitFor(() => expect(driver.get(nodeId)).rejects.toMatchObject({ kind: 'not_found' }))
+  }
+
   test('says its name', () => {
     expect(driver.name).toBe(name)
   })
@@ -67,55 +76,79 @@ describe.each([
     expect((await driver.list()).map((node) => node.nodeId)).not.toContain(nodeId)
   })
 
-  test('gives a node one address, and two nodes two', async () => {
+  /** Launches it, and waits for its address. */
+  const launched = async (nodeId: string, by = driver): Promise<string> => {
+    await by.launch(launchOf(nodeId))
+    return vi.waitFor(async () => {
+      const { address } = await by.get(nodeId)
+      if (address === undefined) throw new Error('it has no address yet')
+      return address
+    })
+  }
+
+  test('makes one machine of one node, and two of two, however often it is asked', async () => {
     const [first, second] = [newId('node'), newId('node')]
-    const [a, b, c] = await Promise.all([
-      driver.reserveAddress(first),
-      other.reserveAddress(first),
-      driver.reserveAddress(second),
-    ])
+    const [a, b, c] = await Promise.all([launched(first), launched(first, other), launched(second)])
     expect(a).toBe(b)
     expect(c).not.toBe(a)
-    expect(await driver.reserveAddress(second)).toBe(c)
+    expect(await launched(second)).toBe(c)
+    const ours = (await other.list()).filter((node) => [first, second].includes(node.nodeId))
+    expect(ours.map((node) => node.machineId).sort()).toHaveLength(2)
+    expect(ours).toMatchObject(ours.map(() => ({ cellId: 'cell-contract', state: 'starting', generation: -1 })))
     await Promise.all([driver.delete(first), driver.delete(second)])
   })
 
-  test('makes a node once, however often it is asked, and forgets it', async () => {
+  test('runs what it is told, once, and forgets it', async () => {
     const nodeId = newId('node')
-    const manifest = manifestOf(nodeId, await driver.reserveAddress(nodeId))
-    await Promise.all([driver.create(manifest), other.create(manifest)])
+    const manifest = manifestOf(nodeId, await launched(nodeId))
+    await Promise.all([driver.configure(manifest), other.configure(manifest)])
     await ready(nodeId)
     const seen = await driver.get(nodeId)
     expect(seen).toMatchObject({ nodeId, cellId: manifest.cellId, address: manifest.address })
     expect(Date.now() - seen.createdAt.getTime()).toBeLessThan(60_000)
-    await driver.create(manifest)
-    expect((await driver.get(nodeId)).createdAt).toEqual(seen.createdAt)
+    await driver.launch(launchOf(nodeId))
+    await driver.configure(manifest)
+    expect(await driver.get(nodeId)).toEqual(seen)
     expect((await other.list()).filter((node) => node.nodeId === nodeId)).toHaveLength(1)
     await Promise.all([driver.delete(nodeId), other.delete(nodeId)])
-    await expect(driver.get(nodeId)).rejects.toMatchObject({ kind: 'not_found' })
+    await gone(nodeId)
     expect((await driver.list()).map((node) => node.nodeId)).not.toContain(nodeId)
   })
 
-  test('makes a deleted node again where it was, and gives its address to nobody else', async () => {
-    const [nodeId, later] = [newId('node'), newId('node')]
-    const address = await driver.reserveAddress(nodeId)
-    await driver.create(manifestOf(nodeId, address))
+  test('tells nothing to a node that is not there, nor to one at another address', async () => {
+    const nodeId = newId('node')
+    await expect(driver.configure(manifestOf(nodeId, '127.9.9.9'))).rejects.toMatchObject({ kind: 'not_found' })
+    await launched(nodeId)
+    await expect(driver.configure(manifestOf(nodeId, '127.9.9.9'))).rejects.toMatchObject({ kind: 'denied' })
     await driver.delete(nodeId)
-    await driver.create(manifestOf(nodeId, address))
-    await ready(nodeId)
-    expect(await other.reserveAddress(later)).not.toBe(address)
-    await Promise.all([driver.delete(nodeId), driver.delete(later)])
   })
 
   test('takes up a later generation, and never an earlier one', async () => {
     const nodeId = newId('node')
-    const address = await driver.reserveAddress(nodeId)
-    await driver.create(manifestOf(nodeId, address, 2))
+    const address = await launched(nodeId)
+    await driver.configure(manifestOf(nodeId, address, 2))
     await ready(nodeId, 2)
-    await driver.create(manifestOf(nodeId, address, 5))
+    await driver.configure(manifestOf(nodeId, address, 5))
     await ready(nodeId, 5)
-    await driver.create(manifestOf(nodeId, address, 4))
+    await driver.configure(manifestOf(nodeId, address, 4))
     await ready(nodeId, 5)
     await driver.delete(nodeId)
+  })
+
+  test('leads a slot to the node that was exposed last, and gives its address back', async () => {
+    const [first, second] = [newId('node'), newId('node')]
+    await Promise.all([launched(first), launched(second)])
+    const exposure = { cellId: 'cell-contract', slotId: 'all-0' }
+    expect(await driver.expose({ ...exposure, nodeId: first })).toBe(await other.expose({ ...exposure, nodeId: first }))
+    expect(await driver.expose({ ...exposure, nodeId: second })).not.toBe('')
+    await expect(driver.expose({ ...exposure, nodeId: newId('node') })).rejects.toMatchObject({ kind: 'not_found' })
+    await driver.releaseAddresses('cell-contract', ['all-0'])
+    const kept = await driver.listResources()
+    await driver.releaseAddresses('cell-contract', [])
+    await driver.releaseAddresses('cell-contract', [])
+    const left = (await driver.listResources()).filter(({ cellId }) => cellId === 'cell-contract')
+    expect(left).toEqual([])
+    for (const resource of kept) await driver.deleteResource(resource)
+    await Promise.all([driver.delete(first), driver.delete(second)])
   })
 })

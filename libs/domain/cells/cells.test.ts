@@ -44,20 +44,22 @@ const present = (state: 'starting' | 'ready' | 'failed' | 'stopped', generation 
   kind: 'present',
   state,
   generation,
+  address: '127.0.0.1',
   detail: '',
 })
 
 describe('planNode', () => {
   const desired = { nodeId: 'node-1', generation: 2, deleted: false }
   it.each([
-    ['absent', { kind: 'absent' }, ['create-node', 'await-node', 'done']],
-    ['unknown', { kind: 'unknown' }, ['create-node', 'await-node', 'done']],
+    ['absent', { kind: 'absent' }, ['launch-node', 'await-node', 'done']],
+    ['unknown', { kind: 'unknown' }, ['launch-node', 'await-node', 'done']],
+    ['without an address', { kind: 'present', state: 'starting', generation: -1, detail: '' }, ['await-node', 'done']],
     ['starting', present('starting', 2), ['await-node', 'done']],
     ['ready', present('ready', 2), ['done']],
     ['ready with a later manifest', present('ready', 3), ['done']],
-    ['drifted', present('ready', 1), ['create-node', 'await-node', 'done']],
-    ['failed', present('failed', 2), ['delete-node', 'create-node', 'await-node', 'done']],
-    ['stopped', present('stopped', 2), ['delete-node', 'create-node', 'await-node', 'done']],
+    ['drifted', present('ready', 1), ['configure-node', 'await-node', 'done']],
+    ['failed', present('failed', 2), ['delete-node', 'launch-node', 'await-node', 'done']],
+    ['stopped', present('stopped', 2), ['delete-node', 'launch-node', 'await-node', 'done']],
   ] as const)('%s', (_, observed, steps) => {
     expect(kinds(planNode(desired, observed))).toEqual(steps)
   })
@@ -84,7 +86,7 @@ describe('planCell', () => {
     expect(kinds(planCell(desired, nothing))).toEqual([
       'create-databases',
       'apply-schema',
-      ...['create-node', 'await-node', 'create-node', 'await-node', 'create-node', 'await-node'],
+      ...['launch-node', 'await-node', 'launch-node', 'await-node', 'launch-node', 'await-node'],
       'confirm-answering',
       'done',
     ])
@@ -97,15 +99,13 @@ describe('planCell', () => {
 
   it('starts the first node alone, and the others side by side', () => {
     const bare: ObservedCell = { ...nothing, databases: 'present', schemaVersion: '1.19' }
-    expect(executableNow(planCell(desired, bare), false)).toEqual([
-      { kind: 'create-node', nodeId: 'node-1', generation: 1 },
-    ])
+    expect(executableNow(planCell(desired, bare), false)).toEqual([{ kind: 'launch-node', nodeId: 'node-1' }])
     const starting = { ...bare, nodes: new Map([['node-1', present('starting')]]) }
     expect(executableNow(planCell(desired, starting), false)).toMatchObject([{ kind: 'await-node', nodeId: 'node-1' }])
     const ready = { ...bare, nodes: new Map([['node-1', present('ready')]]) }
     expect(executableNow(planCell(desired, ready), true)).toMatchObject([
-      { kind: 'create-node', nodeId: 'node-2' },
-      { kind: 'create-node', nodeId: 'node-3' },
+      { kind: 'launch-node', nodeId: 'node-2' },
+      { kind: 'launch-node', nodeId: 'node-3' },
     ])
   })
 
@@ -150,7 +150,7 @@ class CellWorld {
   readonly #nodes = new Map<string, ObservedNode>()
 
   execute(step: CellStep, fate: 'ok' | 'before' | 'after'): void {
-    if (step.kind === 'create-node' || step.kind === 'delete-node') this.#saw(step.nodeId, { kind: 'unknown' })
+    if (step.kind === 'launch-node' || step.kind === 'delete-node') this.#saw(step.nodeId, { kind: 'unknown' })
     if (step.kind === 'create-databases' || step.kind === 'drop-databases') this.#note({ databases: 'unknown' })
     if (fate === 'before') return
     this.#act(step)
@@ -164,7 +164,8 @@ class CellWorld {
       this.#databases = false
     }
     if (step.kind === 'apply-schema') expect(this.#databases).toBe(true)
-    if (step.kind === 'create-node') this.#nodes.set(step.nodeId, present('ready', step.generation))
+    if (step.kind === 'launch-node' && !this.#nodes.has(step.nodeId)) this.#nodes.set(step.nodeId, present('ready', -1))
+    if (step.kind === 'configure-node') this.#nodes.set(step.nodeId, present('ready', step.generation))
     if (step.kind === 'delete-node') this.#nodes.delete(step.nodeId)
   }
 

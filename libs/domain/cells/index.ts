@@ -1,5 +1,6 @@
 export { type CellCandidate, type CellChoice, chooseCell } from './choose.ts'
 export { type DesiredNode, type NodeStep, type ObservedNode, planNode } from './node-plan.ts'
 export { type CellStep, type DesiredCell, executableNow, type ObservedCell, planCell } from './plan.ts'
+export { type CellSize, cellSizes, type Slot, slotsOf } from './size.ts'
 export { type CellSpec, historyShardsFor } from './spec.ts'
 export type { CellState, NodeState } from './state.ts'

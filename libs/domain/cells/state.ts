@@ -15,5 +15,5 @@ export function placementOf(state: CellState): 'now' | 'later' | 'never' {
   return placements[state]
 }
 
-/** The life of a node row. A failed one is replaced, never mended. */
-export type NodeState = 'creating' | 'ready' | 'failed' | 'deleting' | 'deleted'
+/** The life of a node row. A failed one is replaced, never mended; a draining one gets no new work, and ends soon. */
+export type NodeState = 'creating' | 'ready' | 'failed' | 'draining' | 'deleting' | 'deleted'

@@ -1,5 +1,6 @@
-import type { ColumnType, Generated, JSONColumnType } from 'kysely'
-import type { CellState } from '#libs/domain/cells'
+import type { ColumnType, Generated, GeneratedAlways, JSONColumnType } from 'kysely'
+import type { CellSize, CellState } from '#libs/domain/cells'
+import type { NodeTemplate } from '#libs/domain/nodes'
 
 export interface CellsTable {
   id: string
@@ -8,6 +9,11 @@ export interface CellsTable {
   state: Generated<CellState>
   namespace_limit: number
   history_shards: number
+  size: Generated<CellSize>
+  node_template: ColumnType<NodeTemplate, string | undefined, string>
+  bootstrapped_at: ColumnType<Date | null, undefined, Date>
+  draining: Generated<boolean>
+  failover_version: GeneratedAlways<number>
   server_version: string
   database_name: string
   database_password_sealed: string

@@ -1,10 +1,23 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely'
 import type { NodeState } from '#libs/domain/cells'
+import type { NodeRole, NodeTemplate } from '#libs/domain/nodes'
 
 export interface NodesTable {
   id: string
   cell_id: string
   driver: string
+  role: Generated<NodeRole>
+  /** The place in the cell that it fills. */
+  slot: Generated<string>
+  zone_preference: Generated<number>
+  template: ColumnType<NodeTemplate, string | undefined, string>
+  retire_reason: ColumnType<string | null, undefined, string | null>
+  retire_by: ColumnType<Date | null, undefined, Date | null>
+  draining_since: ColumnType<Date | null, undefined, Date | null>
+  machine_id: ColumnType<string | null, undefined, string | null>
+  machine_zone: ColumnType<string | null, undefined, string | null>
+  instance_type: ColumnType<string | null, undefined, string | null>
+  public_address: ColumnType<string | null, undefined, string | null>
   address: string | null
   state: Generated<NodeState>
   observed: JSONColumnType<object> | null

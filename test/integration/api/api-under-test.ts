@@ -5,6 +5,7 @@ import { Client } from 'pg'
 import type { Claims } from '#libs/authz'
 import { type Clock, newId } from '#libs/base'
 import { type RpcName, type RpcRequest, type RpcResponse, rpcNamed } from '#libs/cloud-api'
+import { regions } from '#libs/config'
 import type { PaceOverrides } from '#libs/domain/tenants'
 import { openSigningKey } from '#libs/keyring'
 import { createCertificateAuthority } from '#libs/pki'
@@ -137,10 +138,12 @@ export async function startApi(options: ApiOptions = {}): Promise<ApiUnderTest> 
     domain: 'example.test',
     edgePort: 7233,
     invitationMails,
-    regions: [
-      { id: 'aws-us-east-1', driver: 'fake', location: 'N. Virginia', options: {} },
-      { id: 'gcp-europe-west1', driver: 'fake', location: 'Belgium', options: {} },
-    ],
+    regions: regions(
+      JSON.stringify([
+        { id: 'aws-us-east-1', driver: 'fake', location: 'N. Virginia' },
+        { id: 'gcp-europe-west1', driver: 'fake', location: 'Belgium' },
+      ]),
+    ),
   })
   const registry = new Registry()
   const authenticate = createAuthenticator({

@@ -46,7 +46,16 @@ export async function prepareCell(change: Partial<NodeInput> = {}): Promise<Cell
   const database = await createCellDatabases({ adminUrl, sqlTool: temporalSqlTool }, cellId, 'it-is-only-a-test')
   const signingKey = await newSigningKey()
   const internode = await internodeIdentity(cellId)
-  const address = await driver.reserveAddress(nodeId)
+  const { address } = await driver.launch({
+    nodeId,
+    cellId,
+    role: 'all',
+    slotId: 'all-0',
+    zone: 0,
+    template: { serverVersion: '1.32.2' },
+    userData: '',
+  })
+  if (address === undefined) throw new Error('the local driver gives addresses at once')
   const input: NodeInput = {
     nodeId,
     cellId,

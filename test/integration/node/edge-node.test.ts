@@ -77,7 +77,7 @@ beforeAll(async () => {
     nexusSecret: 'secret of the test',
   }
   const began = performance.now()
-  await cell.driver.create(cell.manifest(1, { edge }))
+  await cell.driver.configure(cell.manifest(1, { edge }))
   client = new GrpcCellClient({
     target: cell.frontend,
     token: () => cellToken(cell.signingKey, ['temporal-system:admin']),

@@ -29,7 +29,7 @@ const temporalPid = async (): Promise<number> => {
 beforeAll(async () => {
   cell = await prepareCell()
   const began = performance.now()
-  await cell.driver.create(cell.manifest(1))
+  await cell.driver.configure(cell.manifest(1))
   await ready()
   client = new GrpcCellClient({
     target: cell.frontend,
@@ -168,7 +168,7 @@ describe('a node', () => {
     const orphaned = { state: 'stopped', generation: -1 }
     await vi.waitFor(async () => expect(await cell.driver.get(cell.nodeId)).toMatchObject(orphaned), { interval: 10 })
     await client.health()
-    await cell.driver.create(cell.manifest(1))
+    await cell.driver.configure(cell.manifest(1))
     await ready()
     expect(await temporalPid()).toBe(pid)
     expect(identify(pid)).toBeDefined()
@@ -180,7 +180,7 @@ describe('a node', () => {
     const files = limited.files.map((file) =>
       file.path === 'config/dynamic.json' ? { ...file, content: '{"frontend.rps": [{"value": 20000}]}' } : file,
     )
-    await cell.driver.create({ ...limited, files })
+    await cell.driver.configure({ ...limited, files })
     await ready(2)
     expect(await readFile(join(cell.dir, 'config/dynamic.json'), 'utf8')).toContain(
       '"frontend.rps": [{"value": 20000}]',

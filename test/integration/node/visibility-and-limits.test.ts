@@ -25,7 +25,7 @@ const ready = (generation: number): Promise<void> =>
 beforeAll(async () => {
   const namespaceLimits = { 'slow.a1b2c': { requestsPerSecond: 5, visibilityRequestsPerSecond: 1, fairness: true } }
   cell = await prepareCell({ namespaceLimits })
-  await cell.driver.create(cell.manifest(1))
+  await cell.driver.configure(cell.manifest(1))
   await ready(1)
   const token = () => cellToken(cell.signingKey, ['temporal-system:admin'])
   admin = new GrpcCellClient({ target: cell.frontend, token })
@@ -218,7 +218,7 @@ test('limits act on the namespace that has them alone, and new ones are read wit
   expect(dynamic['matching.enableFairness']).toEqual([{ value: true, constraints: { namespace: 'slow.a1b2c' } }])
   const pid = await readFile(join(cell.dir, 'run/temporal.pid'), 'utf8')
   const states: string[] = []
-  await cell.driver.create(
+  await cell.driver.configure(
     cell.manifest(2, { namespaceLimits: { 'other.a1b2c': { requestsPerSecond: 5, visibilityRequestsPerSecond: 1 } } }),
   )
   await vi.waitFor(

@@ -7,6 +7,7 @@ import { forgetOldOperations } from '../../../apps/provisioner/collectors/ended-
 import { collectOrphanNamespaces } from '../../../apps/provisioner/collectors/orphan-namespaces.ts'
 import { collectOrphanNodes } from '../../../apps/provisioner/collectors/orphan-nodes.ts'
 import { failOverdueOperations } from '../../../apps/provisioner/collectors/overdue-operations.ts'
+import type { NodeLaunch } from '../../../apps/provisioner/drivers/contract.ts'
 import { FakeDriver } from '../../../apps/provisioner/drivers/fake/driver.ts'
 import { ownerKey } from '../../../apps/provisioner/reconcilers/namespaces/execute.ts'
 import type { Outward } from '../../../apps/provisioner/reconcilers/outward.ts'
@@ -42,14 +43,15 @@ beforeEach(async () => {
     values ('cell-1', 'aws-us-east-1', 'fake', 'ready', 10, 64, '1.32.2', 'cell_1', 'x')`)
 })
 
-function node(nodeId: string) {
-  return { nodeId, cellId: 'cell-1', generation: 1, address: `127.1.1.${nodeId.length}`, files: [], processes: [] }
+function launch(nodeId: string): NodeLaunch {
+  const template = { serverVersion: '1.32.2' }
+  return { nodeId, cellId: 'cell-1', role: 'all', slotId: 'all-0', zone: 0, template, userData: '' }
 }
 
 test('a node that no row owns is stopped after its grace, and one that a row owns never', async () => {
   const driver = new FakeDriver()
   for (const id of ['node-owned', 'node-orphan']) {
-    await driver.create({ ...node(id), address: await driver.reserveAddress(id) })
+    await driver.launch(launch(id))
   }
   await admin.query("insert into nodes (id, cell_id, driver) values ('node-owned', 'cell-1', 'fake')")
   const at = (ms: number) =>
@@ -68,8 +70,7 @@ test('a node that no row owns is stopped after its grace, and one that a row own
 
 test('one orphan that cannot be stopped does not save the others', async () => {
   const driver = new FakeDriver()
-  for (const id of ['node-one', 'node-three'])
-    await driver.create({ ...node(id), address: await driver.reserveAddress(id) })
+  for (const id of ['node-one', 'node-three']) await driver.launch(launch(id))
   driver.failNext('delete', 'unknown')
   const clock = { now: () => new Date(Date.now() + 60_000) }
   expect(await collectOrphanNodes({ database, logger, outward, drivers: [driver], graceMs: 30_000, clock })).toBe(1)

@@ -1,22 +1,42 @@
 import type { NodeManifest } from '#libs/domain/nodes'
-import { DriverError, type DriverErrorKind, type NodeDriver, type NodeInstance } from '../contract.ts'
+import {
+  DriverError,
+  type DriverErrorKind,
+  type DriverResource,
+  type NodeDriver,
+  type NodeExposure,
+  type NodeInstance,
+  type NodeLaunch,
+} from '../contract.ts'
 
-type Method = 'reserveAddress' | 'create' | 'get' | 'list' | 'delete'
+type Method =
+  | 'launch'
+  | 'configure'
+  | 'get'
+  | 'list'
+  | 'delete'
+  | 'expose'
+  | 'releaseAddresses'
+  | 'listResources'
+  | 'deleteResource'
 
 interface FakeNode {
-  manifest: NodeManifest
+  readonly launch: NodeLaunch
+  readonly address: string
+  /** Undefined until it is configured. */
+  manifest: NodeManifest | undefined
   state: NodeInstance['state']
   detail: string
   readonly createdAt: Date
-  /** Reads that still do not see it, and reads after which it is ready. */
+  /** Reads that still do not see it, and reads, once it is configured, after which it is ready. */
   hiddenReads: number
   startingReads: number
 }
 
 export interface FakeDriverOptions {
-  /** Nodes that fit; `create` answers `no_capacity` beyond. */
+  /** Nodes that fit; `launch` answers `no_capacity` beyond. */
   readonly capacity?: number
-  /** How many times `get` or `list` see a new node as starting before it is ready. */
+  /** How many times `get` or `list` see a new node as starting, once it is configured, before it is ready. */
   readonly startingReads?: number
 }
 
@@ -30,7 +50,9 @@ export class FakeDriver implements NodeDriver {
   readonly calls: { readonly method: Method; readonly nodeId: string | undefined }[] = []
   readonly #options: FakeDriverOptions
   readonly #nodes = new Map<string, FakeNode>()
-  readonly #addresses = new Map<string, string>()
+  readonly #exposed = new Map<string, { resource: DriverResource; address: string; nodeId: string }>()
+  #launches = 0
+  #exposures = 0
   readonly #failures: { readonly method: Method; readonly kind: DriverErrorKind; readonly after: boolean }[] = []
   #capacity: number
   #hiddenReads = 0
@@ -50,7 +72,7 @@ export class FakeDriver implements NodeDriver {
     this.#failures.push({ method, kind: 'unknown', after: true })
   }
 
-  /** Nodes created from now on are not seen by the first so many reads, as in an eventually consistent cloud. */
+  /** Nodes launched from now on are not seen by the first so many reads, as in an eventually consistent cloud. */
   hideNew(reads: number): void {
     this.#hiddenReads = reads
   }
@@ -76,38 +98,33 @@ export class FakeDriver implements NodeDriver {
     return this.#nodes.get(nodeId)?.manifest
   }
 
-  async reserveAddress(nodeId: string): Promise<string> {
-    return this.#call('reserveAddress', nodeId, () => {
-      const known = this.#addresses.get(nodeId)
-      if (known !== undefined) return known
-      const taken = new Set(this.#addresses.values())
-      const next = addresses().find((address) => !taken.has(address))
-      if (next === undefined) throw new DriverError('no_capacity', 'every address is taken')
-      this.#addresses.set(nodeId, next)
-      return next
-    })
-  }
-
-  async create(manifest: NodeManifest): Promise<NodeInstance> {
-    return this.#call('create', manifest.nodeId, () => {
-      const known = this.#nodes.get(manifest.nodeId)
-      if (known !== undefined) {
-        if (known.manifest.generation < manifest.generation) known.manifest = manifest
-        if (known.state === 'stopped') known.state = 'ready'
-        return instance(known)
-      }
-      this.#addresses.set(manifest.nodeId, manifest.address)
+  async launch(launch: NodeLaunch): Promise<NodeInstance> {
+    return this.#call('launch', launch.nodeId, () => {
+      const known = this.#nodes.get(launch.nodeId)
+      if (known !== undefined) return instance(known)
       if (this.#nodes.size >= this.#capacity) throw new DriverError('no_capacity', 'no machine is left')
       const node: FakeNode = {
-        manifest,
+        launch,
+        address: this.#nextAddress(),
+        manifest: undefined,
         state: 'starting',
-        detail: 'it starts',
+        detail: 'it waits for its manifest',
         createdAt: new Date(),
         hiddenReads: this.#hiddenReads,
         startingReads: this.#options.startingReads ?? 1,
       }
-      this.#nodes.set(manifest.nodeId, node)
+      this.#nodes.set(launch.nodeId, node)
       return instance(node)
+    })
+  }
+
+  async configure(manifest: NodeManifest): Promise<void> {
+    return this.#call('configure', manifest.nodeId, () => {
+      const known = this.#nodes.get(manifest.nodeId)
+      if (known === undefined) throw new DriverError('not_found', `there is no node ${manifest.nodeId}`)
+      if (known.address !== manifest.address) throw new DriverError('denied', `the node's address is ${known.address}`)
+      if ((known.manifest?.generation ?? -1) < manifest.generation) known.manifest = manifest
+      if (known.state === 'stopped') known.state = 'ready'
     })
   }
 
@@ -124,10 +141,51 @@ export class FakeDriver implements NodeDriver {
   }
 
   async delete(nodeId: string): Promise<void> {
-    return this.#call('delete', nodeId, () => {
-      this.#nodes.delete(nodeId)
-      this.#addresses.delete(nodeId)
+    return this.#call('delete', nodeId, () => void this.#nodes.delete(nodeId))
+  }
+
+  async expose({ nodeId, cellId, slotId }: NodeExposure): Promise<string> {
+    return this.#call('expose', nodeId, () => {
+      if (!this.#nodes.has(nodeId)) throw new DriverError('not_found', `there is no node ${nodeId}`)
+      const id = `${cellId}/${slotId}`
+      const known = this.#exposed.get(id)
+      if (known !== undefined) {
+        known.nodeId = nodeId
+        return known.address
+      }
+      const resource: DriverResource = { kind: 'address', id, cellId, owner: slotId, createdAt: new Date() }
+      const address = `198.18.${Math.floor(this.#exposures / 250)}.${1 + (this.#exposures % 250)}`
+      this.#exposures += 1
+      this.#exposed.set(id, { resource, address, nodeId })
+      return address
     })
+  }
+
+  async releaseAddresses(cellId: string, kept: readonly string[]): Promise<void> {
+    return this.#call('releaseAddresses', undefined, () => {
+      for (const [id, { resource }] of this.#exposed) {
+        if (resource.cellId === cellId && !kept.includes(resource.owner)) this.#exposed.delete(id)
+      }
+    })
+  }
+
+  async listResources(): Promise<readonly DriverResource[]> {
+    return this.#call('listResources', undefined, () => [...this.#exposed.values()].map(({ resource }) => resource))
+  }
+
+  async deleteResource({ id }: DriverResource): Promise<void> {
+    return this.#call('deleteResource', undefined, () => void this.#exposed.delete(id))
+  }
+
+  /** Which node the public address of a slot leads to. */
+  exposedNode(cellId: string, slotId: string): string | undefined {
+    return this.#exposed.get(`${cellId}/${slotId}`)?.nodeId
+  }
+
+  #nextAddress(): string {
+    const index = this.#launches
+    this.#launches += 1
+    return `127.${60 + Math.floor(index / 65_024)}.${Math.floor((index % 65_024) / 254)}.${1 + (index % 254)}`
   }
 
   #call<Result>(method: Method, nodeId: string | undefined, work: () => Result): Result {
@@ -141,23 +199,20 @@ export class FakeDriver implements NodeDriver {
   }
 }
 
-function addresses(): string[] {
-  return Array.from({ length: 65_024 }, (_, index) => `127.63.${Math.floor(index / 254)}.${1 + (index % 254)}`)
-}
-
 /** Counts the read, too: that is what moves a new node on. */
 function seen(node: FakeNode): boolean {
   if (node.hiddenReads > 0) {
     node.hiddenReads -= 1
     return false
   }
-  if (node.state !== 'starting') return true
+  if (node.state !== 'starting' || node.manifest === undefined) return true
   if (node.startingReads > 0) node.startingReads -= 1
   else Object.assign(node, { state: 'ready', detail: '' })
   return true
 }
 
-function instance(node: FakeNode): NodeInstance {
-  const { nodeId, cellId, address, generation } = node.manifest
-  return { nodeId, cellId, address, generation, state: node.state, detail: node.detail, createdAt: node.createdAt }
+function instance({ launch, address, manifest, state, detail, createdAt }: FakeNode): NodeInstance {
+  const { nodeId, cellId } = launch
+  const generation = manifest?.generation ?? -1
+  return { nodeId, cellId, machineId: nodeId, address, generation, state, detail, createdAt }
 }

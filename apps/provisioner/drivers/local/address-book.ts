@@ -50,23 +50,6 @@ export class AddressBook {
     }
   }
 
-  /**
-   * Makes the address be this node's, which had it before: a node that is made again after a delete.
-   * @throws DriverError of kind `denied` when it was given to another node meanwhile.
-   */
-  async claim(nodeId: string, address: string): Promise<void> {
-    await mkdir(this.#dir, { recursive: true, mode: 0o700 })
-    const lock = await acquireLock(`addresses ${this.#dir}`, lockTimeoutMs)
-    try {
-      const owner = (await this.#taken()).get(address)
-      if (owner === nodeId) return
-      if (owner !== undefined) throw new DriverError('denied', `the address ${address} is that of ${owner}`)
-      await this.#write(address, nodeId)
-    } finally {
-      await lock.release()
-    }
-  }
-
   async release(nodeId: string): Promise<void> {
     for (const [address, owner] of await this.#taken()) {
       if (owner === nodeId) await rm(join(this.#dir, address), { force: true })

@@ -1,9 +1,15 @@
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
-import { isIP } from 'node:net'
 import { join } from 'node:path'
 import type { NodeManifest, NodeStatus } from '#libs/domain/nodes'
 import { acquireLock, agentPidFile, isRunning, readPidFile, writeFileAtomic } from '#libs/processes'
-import { DriverError, type NodeDriver, type NodeInstance } from '../contract.ts'
+import {
+  DriverError,
+  type DriverResource,
+  type NodeDriver,
+  type NodeExposure,
+  type NodeInstance,
+  type NodeLaunch,
+} from '../contract.ts'
 import { AddressBook } from './address-book.ts'
 import { endAgent, startAgent } from './agent-process.ts'
 import { readStatus } from './status-file.ts'
@@ -50,22 +56,29 @@ export class LocalDriver implements NodeDriver {
     })
   }
 
-  async reserveAddress(nodeId: string): Promise<string> {
+  async launch({ nodeId, cellId }: NodeLaunch): Promise<NodeInstance> {
     checkNodeId(nodeId)
-    return this.#addresses.reserve(nodeId)
-  }
-
-  async create(manifest: NodeManifest): Promise<NodeInstance> {
-    const { nodeId, cellId, address } = manifest
-    checkNodeId(nodeId)
-    if (isIP(address) !== 4) throw new DriverError('denied', `${JSON.stringify(address)} is not an address`)
     return this.#locked(nodeId, async () => {
-      await this.#addresses.claim(nodeId, address)
       const dir = this.#dir(nodeId)
-      await mkdir(dir, { recursive: true, mode: 0o700 })
       if ((await readRecord(dir)) === undefined) {
+        const address = await this.#addresses.reserve(nodeId)
+        await mkdir(dir, { recursive: true, mode: 0o700 })
         const record: NodeRecord = { nodeId, cellId, address, createdAt: new Date().toISOString() }
         await writeFileAtomic(join(dir, 'node.json'), JSON.stringify(record), { mode: 0o600, durable: true })
+      }
+      return this.get(nodeId)
+    })
+  }
+
+  async configure(manifest: NodeManifest): Promise<void> {
+    const { nodeId, address } = manifest
+    checkNodeId(nodeId)
+    await this.#locked(nodeId, async () => {
+      const dir = this.#dir(nodeId)
+      const record = await readRecord(dir)
+      if (record === undefined) throw new DriverError('not_found', `there is no node ${nodeId}`)
+      if (record.address !== address) {
+        throw new DriverError('denied', `the address of ${nodeId} is ${record.address}, not ${JSON.stringify(address)}`)
       }
       if (((await readGeneration(dir)) ?? -1) < manifest.generation) {
         const content = JSON.stringify(manifest)
@@ -77,7 +90,6 @@ export class LocalDriver implements NodeDriver {
         nodeBinary: this.#options.nodeBinary,
         logLevel: this.#options.logLevel ?? 'info',
       })
-      return this.get(nodeId)
     })
   }
 
@@ -86,16 +98,18 @@ export class LocalDriver implements NodeDriver {
     const dir = this.#dir(nodeId)
     const record = await readRecord(dir)
     if (record === undefined) throw new DriverError('not_found', `there is no node ${nodeId}`)
+    const isConfigured = (await readGeneration(dir)) !== undefined
     const status = await readStatus(dir)
     const agent = await readPidFile(agentPidFile(dir))
     const agentRuns = agent !== undefined && isRunning(agent)
     return {
       nodeId: record.nodeId,
       cellId: record.cellId,
+      machineId: record.nodeId,
       address: record.address,
       // Without an agent nobody keeps to a manifest, whatever still runs: to create it again heals it, and adopts that.
       generation: agentRuns ? (status?.generation ?? -1) : -1,
-      ...summary(status, agentRuns, dir),
+      ...(isConfigured ? summary(status, agentRuns, dir) : { state: 'starting', detail: 'it waits for its manifest' }),
       createdAt: new Date(record.createdAt),
     }
   }
@@ -130,6 +144,26 @@ export class LocalDriver implements NodeDriver {
       }
       await rm(dir, { recursive: true, force: true })
     })
+  }
+
+  /** Nodes are reached at their own addresses, which go with them. */
+  async expose({ nodeId }: NodeExposure): Promise<string> {
+    checkNodeId(nodeId)
+    const record = await readRecord(this.#dir(nodeId))
+    if (record === undefined) throw new DriverError('not_found', `there is no node ${nodeId}`)
+    return record.address
+  }
+
+  async releaseAddresses(): Promise<void> {
+    // There are none but the nodes' own.
+  }
+
+  async listResources(): Promise<readonly DriverResource[]> {
+    return []
+  }
+
+  async deleteResource(): Promise<void> {
+    // There are none to delete.
   }
 
   #dir(nodeId: string): string {

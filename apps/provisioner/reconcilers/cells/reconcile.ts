@@ -84,7 +84,8 @@ async function advance(deps: CellReconcilerDeps, proof: Proof, holder: string, r
       await record({ databasesObserved: { kind: 'present', schemaVersion: databaseSchema } })
       return again(0)
     }
-    case 'create-node':
+    case 'launch-node':
+    case 'configure-node':
     case 'await-node':
     case 'delete-node':
       for (const node of nodes) await enqueue(all, 'reconcile-node', { nodeId: node.id })

@@ -4,7 +4,7 @@ import { enqueue } from '#libs/jobs'
 import { type CellRow, getCell } from '#libs/store/cells'
 import { bumpNodeGeneration, getNode, type NodeRow, recordNode } from '#libs/store/nodes'
 import type { Logger } from '#libs/telemetry'
-import { DriverError, type NodeDriver, type NodeInstance } from '../../drivers/contract.ts'
+import { DriverError, type NodeDriver, type NodeInstance, type NodeLaunch } from '../../drivers/contract.ts'
 import { databaseSchema } from '../cells/template.ts'
 import { failedPass } from '../failed-pass.ts'
 import { leasedPass } from '../leased-pass.ts'
@@ -78,12 +78,16 @@ async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, r
   }
   const condition = (ready: boolean, detail: string) => readyCondition(row.conditions, ready, detail)
   switch (step?.kind) {
-    case 'create-node': {
-      const address = row.address ?? (await deps.outward('reserve-address', () => driver.reserveAddress(row.id)))
-      const manifest = await manifestOf(deps, cell, row, address)
-      await record({ address, observed: { kind: 'unknown' }, manifestSettings: settings })
-      const made = await deps.outward('create-node', () => driver.create(manifest))
-      await record({ observed: present(made) })
+    case 'launch-node': {
+      await record({ observed: { kind: 'unknown' } })
+      const made = await deps.outward('launch-node', () => driver.launch(launchOf(row)))
+      await record({ observed: present(made), address: made.address ?? null })
+      return again(0)
+    }
+    case 'configure-node': {
+      const manifest = await manifestOf(deps, cell, row, step.address)
+      await record({ address: step.address, observed: { kind: 'unknown' }, manifestSettings: settings })
+      await deps.outward('configure-node', () => driver.configure(manifest))
       return again(startingMs)
     }
     case 'await-node':
@@ -96,7 +100,6 @@ async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, r
     case 'delete-node':
       await record({ observed: { kind: 'unknown' } })
       await deps.outward('delete-node', () => driver.delete(row.id))
-      // The driver has given its address back, and may have given it to another by the time that this one comes again.
       await record({ observed: null, address: null })
       return again(0)
     default:
@@ -128,6 +131,18 @@ async function look(deps: NodeReconcilerDeps, driver: NodeDriver, nodeId: string
   }
 }
 
-function present({ state, generation, detail }: NodeInstance): ObservedNode {
-  return { kind: 'present', state, generation, detail }
+function present({ state, generation, detail, address }: NodeInstance): ObservedNode {
+  return { kind: 'present', state, generation, detail, ...(address === undefined ? {} : { address }) }
+}
+
+function launchOf(row: NodeRow): NodeLaunch {
+  return {
+    nodeId: row.id,
+    cellId: row.cell_id,
+    role: row.role,
+    slotId: row.slot,
+    zone: row.zone_preference,
+    template: row.template,
+    userData: '',
+  }
 }
