@@ -1,10 +1,11 @@
 import { coerceError } from '#libs/base'
 import { nodePorts } from '#libs/domain/nodes'
-import { issueServingCertificate, openAuthority } from '#libs/keyring'
+import { issueServingCertificate } from '#libs/keyring'
 import { announceReady, stopWhenTold } from '#libs/processes'
 import { configuredMasterKey, sealer } from '#libs/sealing'
 import { assertSchemaFits, Database, roleUrl } from '#libs/store'
 import { listenForEdgeChanges } from '#libs/store/edge'
+import { readNodeRootCertificate } from '#libs/store/node-mail'
 import { createLogger, createMetrics, startHealthServer } from '#libs/telemetry'
 import { buildDiscovery } from './discovery/discovery.ts'
 import { NamespaceTokens } from './intent/namespace-tokens.ts'
@@ -41,7 +42,7 @@ const changes = listenForEdgeChanges({
 const tokenRound = setInterval(() => announce('*'), 10 * 60_000)
 
 const tokens = new NamespaceTokens({ database, sealer: box })
-const { certificatePem: nodeCaPem } = await openAuthority(database.all, box, { purpose: 'node' })
+const nodeCaPem = await readNodeRootCertificate(database)
 const newTls = async () => ({ ...(await issueServingCertificate(database.all, box, settings.names)), nodeCaPem })
 let tls = await newTls()
 const discovery = buildDiscovery({

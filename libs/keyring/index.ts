@@ -1,5 +1,6 @@
 export { apiKeyAudience, apiKeyIssuer } from './api-key-issuer.ts'
 export { type OpenAuthority, openAuthority } from './authorities.ts'
+export { joinToken } from './join-token.ts'
 export { nexusSecret } from './nexus-secret.ts'
 export {
   bootstrapOperator,

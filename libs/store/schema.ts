@@ -8,6 +8,7 @@ import type { CustomRolesTable, PrincipalCustomRolesTable } from './custom-roles
 import type { InvitationsTable } from './invitations/table.ts'
 import type { NamespaceGrantsTable, NamespacesTable } from './namespaces/table.ts'
 import type { NexusEndpointsTable } from './nexus-endpoints/table.ts'
+import type { NodeJoinsTable, NodeManifestsTable, NodeReportsTable } from './node-mail/table.ts'
 import type { NodesTable } from './nodes/table.ts'
 import type { OperationsTable } from './operations/table.ts'
 import type { OperatorsTable } from './operators/table.ts'
@@ -33,6 +34,9 @@ export interface Schema {
   readonly namespace_grants: NamespaceGrantsTable
   readonly namespaces: NamespacesTable
   readonly nexus_endpoints: NexusEndpointsTable
+  readonly node_joins: NodeJoinsTable
+  readonly node_manifests: NodeManifestsTable
+  readonly node_reports: NodeReportsTable
   readonly nodes: NodesTable
   readonly operations: OperationsTable
   readonly operators: OperatorsTable

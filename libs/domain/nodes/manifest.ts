@@ -11,6 +11,11 @@ export interface NodeManifest {
   readonly address: string
   /** Written below the node's folder before any process starts. Paths are relative and never leave the folder. */
   readonly files: readonly NodeFile[]
+  /**
+   * Where the agent writes the key that it made itself and that nobody else has ever had: PKCS#8 PEM, readable by the owner
+   * alone. Paths are as those of `files`, and none is among them. Absent where the provisioner made the node's key.
+   */
+  readonly ownKeyFiles?: readonly string[]
   /** Started in this order, each when the one before is ready; stopped in the opposite order. */
   readonly processes: readonly NodeProcess[]
   /** Where the agent fetches the edge's configuration; absent on nodes that carry no edge. */

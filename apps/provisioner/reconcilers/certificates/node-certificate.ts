@@ -24,6 +24,17 @@ export function internodeName(cellId: string): string {
   return `${cellId}.internode.aqueduct.internal`
 }
 
+/** What is signed for a node, whoever made its key. */
+export function nodeProfile(cellId: string, nodeId: string) {
+  return {
+    subject: { commonName: nodeId },
+    usage: 'both',
+    dnsNames: [internodeName(cellId)],
+    uris: [`aqueduct://cells/${cellId}/nodes/${nodeId}`],
+    validityDays,
+  } as const
+}
+
 /** Who a node is towards the other nodes of its cell and towards the discovery server. */
 export async function ensureNodeCertificate(
   deps: Omit<CertificateDeps, 'domain'>,
@@ -38,12 +49,8 @@ export async function ensureNodeCertificate(
     return identity(present.certificate_pem, keyPem, authority.certificatePem, false)
   }
   const issued = await issueCertificate({
+    ...nodeProfile(cellId, nodeId),
     issuer: authority,
-    subject: { commonName: nodeId },
-    usage: 'both',
-    dnsNames: [internodeName(cellId)],
-    uris: [`aqueduct://cells/${cellId}/nodes/${nodeId}`],
-    validityDays,
   })
   const id = newId('cert')
   await recordCertificate(all, {

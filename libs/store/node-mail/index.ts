@@ -1,0 +1,2 @@
+export * from './for-edges.ts'
+export * from './for-provisioners.ts'
