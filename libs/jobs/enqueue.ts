@@ -18,3 +18,17 @@ export async function enqueue<Name extends TaskName>(
     executor,
   )
 }
+
+/** The same for many nouns at once, in one statement. */
+export async function enqueueAll<Name extends TaskName>(
+  executor: Executor,
+  task: Name,
+  field: keyof TaskPayloads[Name] & string,
+  ids: readonly string[],
+): Promise<void> {
+  if (ids.length === 0) return
+  // In one order, so that two who wake the same nouns do not wait for each other crosswise.
+  await sql`
+    select enqueue_task(${task}, id, jsonb_build_object(${field}::text, id), now())
+    from unnest(${ids.toSorted()}::text[]) as id`.execute(executor)
+}

@@ -1,2 +1,2 @@
-export { enqueue } from './enqueue.ts'
+export { enqueue, enqueueAll } from './enqueue.ts'
 export type { TaskName, TaskPayloads } from './tasks.ts'

@@ -12,6 +12,11 @@ export function newLeaseEnd(): RawBuilder<Date> {
   return sql<Date>`now() + make_interval(secs => ${leaseSeconds})`
 }
 
+/** Until when the clock leaves a row alone, so many milliseconds from now; null when it need not. */
+export function restEnd(restMs: number | undefined): RawBuilder<Date> | null {
+  return restMs === undefined ? null : sql<Date>`now() + make_interval(secs => ${restMs / 1000})`
+}
+
 /**
  * Takes the row's lease, by compare-and-set. Two passes over one noun can overlap (graphile-worker runs a
  * job that was re-added under the key of a running one), and so can two replicas: the one without the lease steps aside.

@@ -5,6 +5,7 @@ import type { CellsTable } from './cells/table.ts'
 import type { CertificateAuthoritiesTable, CertificatesTable } from './certificates/table.ts'
 import type { ConnectivityRulesTable } from './connectivity-rules/table.ts'
 import type { CustomRolesTable, PrincipalCustomRolesTable } from './custom-roles/table.ts'
+import type { InstallationTable } from './installation/table.ts'
 import type { InvitationsTable } from './invitations/table.ts'
 import type { NamespaceGrantsTable, NamespacesTable } from './namespaces/table.ts'
 import type { NexusEndpointsTable } from './nexus-endpoints/table.ts'
@@ -14,7 +15,9 @@ import type { OperationsTable } from './operations/table.ts'
 import type { OperatorsTable } from './operators/table.ts'
 import type { RequestBucketsTable } from './request-leases/table.ts'
 import type { ServiceAccountsTable } from './service-accounts/table.ts'
+import type { CollectedTable, SightingsTable } from './sightings/table.ts'
 import type { SigningKeysTable } from './signing-keys/table.ts'
+import type { SweepsTable } from './sweeps/table.ts'
 import type { TenantsTable } from './tenants/table.ts'
 import type { UserGroupMembersTable, UserGroupsTable } from './user-groups/table.ts'
 import type { UserInvitationsTable, UsersTable } from './users/table.ts'
@@ -28,8 +31,10 @@ export interface Schema {
   readonly cells: CellsTable
   readonly certificate_authorities: CertificateAuthoritiesTable
   readonly certificates: CertificatesTable
+  readonly collected: CollectedTable
   readonly connectivity_rules: ConnectivityRulesTable
   readonly custom_roles: CustomRolesTable
+  readonly installation: InstallationTable
   readonly invitations: InvitationsTable
   readonly namespace_grants: NamespaceGrantsTable
   readonly namespaces: NamespacesTable
@@ -48,7 +53,9 @@ export interface Schema {
     readonly applied_at: Generated<Date>
   }
   readonly service_accounts: ServiceAccountsTable
+  readonly sightings: SightingsTable
   readonly signing_keys: SigningKeysTable
+  readonly sweeps: SweepsTable
   readonly tenants: TenantsTable
   readonly user_group_members: UserGroupMembersTable
   readonly user_groups: UserGroupsTable

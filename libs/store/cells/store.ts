@@ -3,7 +3,7 @@ import type { Authorized } from '#libs/authz'
 import { newId, notFound } from '#libs/base'
 import { type CellCandidate, chooseCell } from '#libs/domain/cells'
 import type { Executor, Trx } from '../database.ts'
-import { newLeaseEnd, StaleWriterError } from '../lease.ts'
+import { newLeaseEnd, restEnd, StaleWriterError } from '../lease.ts'
 import type { CellsTable } from './table.ts'
 
 export type CellRow = Selectable<CellsTable>
@@ -157,6 +157,8 @@ export interface CellRecord {
   readonly databasesObserved?: object | null
   readonly conditions?: Readonly<Record<string, unknown>>
   readonly failures?: number
+  /** Milliseconds during which the clock need not wake it: it failed. Without, the clock may. */
+  readonly restMs?: number
 }
 
 /** Writes what a pass saw, and renews its lease. @throws StaleWriterError when the lease is no longer this pass's. */
@@ -171,6 +173,7 @@ export async function recordCell(
     .set({
       updated_at: new Date(),
       leased_until: newLeaseEnd(),
+      retry_at: restEnd(record.restMs),
       ...(record.state === undefined ? {} : { state: record.state }),
       ...(record.databasesObserved === undefined
         ? {}

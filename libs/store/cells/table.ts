@@ -22,6 +22,8 @@ export interface CellsTable {
   limits_version: Generated<number>
   conditions: ColumnType<Record<string, unknown>, string | undefined, string>
   failures: Generated<number>
+  /** Not woken by the clock before that. */
+  retry_at: ColumnType<Date | null, undefined, Date | null>
   lease_owner: string | null
   leased_until: Date | null
   created_at: Generated<Date>

@@ -4,7 +4,7 @@ import { notFound } from '#libs/base'
 import { type NamespaceState, statesUnderWay } from '#libs/domain/namespaces'
 import { openStates } from '#libs/domain/operations'
 import type { Executor, Trx } from '../database.ts'
-import { newLeaseEnd, StaleWriterError } from '../lease.ts'
+import { newLeaseEnd, restEnd, StaleWriterError } from '../lease.ts'
 import { endOperations, tellOperations } from '../operations/progress.ts'
 import type { NamespaceRow } from './store.ts'
 import type { LimitsRecord } from './table.ts'
@@ -51,7 +51,7 @@ export async function recordNamespace(
       ...(record.waitingFor === undefined ? {} : { waiting_for: record.waitingFor }),
       ...(record.failures === undefined ? {} : { failures: record.failures }),
       ...(record.limitsObserved === undefined ? {} : { limits_observed: json(record.limitsObserved) }),
-      retry_at: record.restMs === undefined ? null : sql<Date>`now() + make_interval(secs => ${record.restMs / 1000})`,
+      retry_at: restEnd(record.restMs),
       // A pass that works is a pass that lives.
       leased_until: newLeaseEnd(),
     })

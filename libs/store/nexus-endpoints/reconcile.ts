@@ -3,7 +3,7 @@ import type { Authorized } from '#libs/authz'
 import { notFound } from '#libs/base'
 import { type NamespaceState, statesUnderWay } from '#libs/domain/namespaces'
 import type { Executor, Trx } from '../database.ts'
-import { newLeaseEnd, StaleWriterError } from '../lease.ts'
+import { newLeaseEnd, restEnd, StaleWriterError } from '../lease.ts'
 import { endOperations, tellOperations } from '../operations/progress.ts'
 import type { NexusEndpointRow } from './store.ts'
 
@@ -54,6 +54,8 @@ export interface NexusEndpointRecord {
   readonly served?: boolean
   readonly waitingFor?: string
   readonly failures?: number
+  /** Milliseconds during which the clock need not wake it: it failed. Without, the clock may. */
+  readonly restMs?: number
 }
 
 export interface NexusEndpointFence {
@@ -82,6 +84,7 @@ export async function recordNexusEndpoint(
       ...(record.served === undefined ? {} : { served: record.served }),
       ...(record.waitingFor === undefined ? {} : { waiting_for: record.waitingFor }),
       ...(record.failures === undefined ? {} : { failures: record.failures }),
+      retry_at: restEnd(record.restMs),
       leased_until: newLeaseEnd(),
     })
     .where('id', '=', endpointId)
@@ -110,6 +113,7 @@ export async function settleNexusEndpoint(
       state,
       waiting_for: '',
       failures: 0,
+      retry_at: null,
       ...(state === 'deleted' ? { deleted_at: new Date(), served: false } : {}),
     })
     .where('id', '=', endpointId)
@@ -139,7 +143,7 @@ export async function failNexusEndpoint(
   await endOperations(trx, endpointId, generation, 'failed', failure.reason)
 }
 
-/** Rows that are not where their spec wants them, and that nobody works on. */
+/** Rows that are not where their spec wants them, that nobody works on, and that do not rest. */
 export async function listUnsettledNexusEndpoints(
   executor: Executor,
   _proof: Authorized<'operation', 'list'>,
@@ -150,6 +154,7 @@ export async function listUnsettledNexusEndpoints(
     .select('id')
     .where('state', 'in', statesUnderWay)
     .where((eb) => eb.or([eb('leased_until', 'is', null), eb('leased_until', '<', sql<Date>`now()`)]))
+    .where((eb) => eb.or([eb('retry_at', 'is', null), eb('retry_at', '<', sql<Date>`now()`)]))
     .limit(limit)
     .execute()
   return rows.map(({ id }) => id)
@@ -210,6 +215,7 @@ export async function doubtNexusEndpoints(
     .set((eb) => ({
       cell_observed: json({ kind: 'unknown' }),
       generation: eb('generation', '+', 1),
+      retry_at: null,
       state: sql<NamespaceState>`case when state = 'active' then 'updating' else state end`,
     }))
     .where('cell_id', '=', proof.target.cellId)

@@ -155,6 +155,7 @@ async function changeIntent(
       generation: eb('generation', '+', 1),
       resource_version: eb('resource_version', '+', 1),
       failures: 0,
+      retry_at: null,
       waiting_for: '',
       updated_at: new Date(),
     }))

@@ -19,6 +19,8 @@ export interface NexusEndpointsTable {
   edge_observed: JSONColumnType<object> | null
   waiting_for: Generated<string>
   failures: Generated<number>
+  /** Not woken by the clock before that. */
+  retry_at: ColumnType<Date | null, undefined, Date | null>
   lease_owner: string | null
   leased_until: Date | null
   created_by: string

@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { notFound } from '#libs/base'
 import type { Executor } from '../database.ts'
-import { newLeaseEnd, StaleWriterError } from '../lease.ts'
+import { newLeaseEnd, restEnd, StaleWriterError } from '../lease.ts'
 import type { NodesTable } from './table.ts'
 
 export type NodeRow = Selectable<NodesTable>
@@ -42,6 +42,8 @@ export interface NodeRecord {
   readonly observed?: object | null
   readonly conditions?: Readonly<Record<string, unknown>>
   readonly failures?: number
+  /** Milliseconds during which the clock need not wake it: it failed. Without, the clock may. */
+  readonly restMs?: number
   /** The version of the limits that it was seen to hold, and when. */
   readonly limitsHeld?: { readonly version: number; readonly at: Date }
 }
@@ -58,6 +60,7 @@ export async function recordNode(
     .set({
       updated_at: new Date(),
       leased_until: newLeaseEnd(),
+      retry_at: restEnd(record.restMs),
       ...(record.state === undefined ? {} : { state: record.state }),
       ...(record.address === undefined ? {} : { address: record.address }),
       ...(record.manifestSettings === undefined ? {} : { manifest_settings: record.manifestSettings }),
@@ -101,7 +104,7 @@ export async function bumpNodeGeneration(
 export async function markNodesDeleting(executor: Executor, proof: Authorized<'cell', 'update'>): Promise<void> {
   await executor
     .updateTable('nodes')
-    .set({ state: 'deleting' })
+    .set({ state: 'deleting', retry_at: null })
     .where('cell_id', '=', proof.target.cellId)
     .where('state', 'not in', ['deleting', 'deleted'])
     .execute()

@@ -30,6 +30,16 @@ export interface NodesTable {
   limits_held_at: ColumnType<Date | null, undefined, Date>
   conditions: ColumnType<Record<string, unknown>, string | undefined, string>
   failures: Generated<number>
+  /** When it was last allowed to have a machine: see `libs/store/launches`. */
+  launch_permitted_at: ColumnType<Date | null, undefined, Date>
+  /** Both are written by the database, when the state changes. */
+  first_ready_at: ColumnType<Date | null, undefined, never>
+  ended_at: ColumnType<Date | null, undefined, never>
+  /** Calls to launch it that failed in a row, and when the last one did. */
+  launch_failures: Generated<number>
+  launch_failed_at: ColumnType<Date | null, undefined, Date | null>
+  /** Not woken by the clock before that. */
+  retry_at: ColumnType<Date | null, undefined, Date | null>
   lease_owner: string | null
   leased_until: Date | null
   created_at: Generated<Date>

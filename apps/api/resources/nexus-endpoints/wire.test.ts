@@ -33,6 +33,7 @@ function rowOf(spec: ReturnType<typeof nexusEndpointSpecFromWire>): NexusEndpoin
     edge_observed: null,
     waiting_for: '',
     failures: 0,
+    retry_at: null,
     lease_owner: null,
     leased_until: null,
     created_by: 'usr-1',

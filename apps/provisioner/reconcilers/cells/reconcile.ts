@@ -50,10 +50,11 @@ export async function reconcileCell(deps: CellReconcilerDeps, cellId: string): P
       return await advance(deps, proof, holder, row)
     } catch (thrown) {
       const failed = { logger: deps.logger, about: { cell: row.id }, failures: row.failures, thrown }
-      return await failedPass(failed, (reason, failures) =>
+      return await failedPass(failed, (reason, failures, restMs) =>
         recordCell(deps.database.all, proof, holder, {
           conditions: readyCondition(row.conditions, false, reason),
           failures,
+          restMs,
         }),
       )
     }

@@ -44,8 +44,8 @@ export async function reconcileNexusEndpoint(deps: NexusEndpointReconcilerDeps, 
       return await advance(deps, proof, fence)
     } catch (thrown) {
       const failed = { logger: deps.logger, about: { endpoint: row.id }, failures: row.failures, thrown }
-      return await failedPass(failed, (waitingFor, failures) =>
-        recordNexusEndpoint(deps.database.all, proof, fence, { waitingFor, failures }),
+      return await failedPass(failed, (waitingFor, failures, restMs) =>
+        recordNexusEndpoint(deps.database.all, proof, fence, { waitingFor, failures, restMs }),
       )
     }
   })

@@ -41,10 +41,11 @@ export async function reconcileNode(deps: NodeReconcilerDeps, nodeId: string): P
         failures: row.failures,
         thrown,
       }
-      return await failedPass(failed, (reason, failures) =>
+      return await failedPass(failed, (reason, failures, restMs) =>
         recordNode(deps.database.all, proof, holder, {
           conditions: readyCondition(row.conditions, false, reason),
           failures,
+          restMs,
         }),
       )
     }
