@@ -9,6 +9,7 @@ const listeners = {
   grpcTls: 'AQUEDUCT_GRPC_TLS_PORT',
   operator: 'AQUEDUCT_OPERATOR_PORT',
   discovery: 'AQUEDUCT_DISCOVERY_PORT',
+  join: 'AQUEDUCT_JOIN_PORT',
   provisioner: 'AQUEDUCT_PROVISIONER_PORT',
   edge: 'AQUEDUCT_EDGE_HEALTH_PORT',
 } as const
@@ -23,6 +24,7 @@ export interface Addresses {
   readonly grpcTls: string
   readonly operator: string
   readonly discovery: string
+  readonly join: string
   /** Health and metrics, as the next. */
   readonly provisioner: string
   readonly edge: string
@@ -67,6 +69,7 @@ export function addressesOf(ports: Ports): Addresses {
     grpcTls: `${host}:${ports.grpcTls}`,
     operator: `https://${host}:${ports.operator}`,
     discovery: `https://${host}:${ports.discovery}`,
+    join: `https://${host}:${ports.join}`,
     provisioner: `http://${host}:${ports.provisioner}`,
     edge: `http://${host}:${ports.edge}`,
   }

@@ -238,6 +238,7 @@ function portsOf(settings: Settings): Ports {
     grpcTls: settings.grpcTlsPort,
     operator: settings.operatorPort,
     discovery: settings.discoveryPort,
+    join: settings.joinPort,
     provisioner: settings.provisionerPort,
     edge: settings.edgeHealthPort,
   }

@@ -41,8 +41,9 @@ function knobs(environment: Environment) {
       port,
       'where nodes fetch the configuration of their edge',
     ),
+    joinPort: setting('AQUEDUCT_JOIN_PORT', '7097', port, 'where machines join as nodes'),
     provisionerPort: setting('AQUEDUCT_PROVISIONER_PORT', '7096', port, 'health and metrics of the provisioner'),
-    edgeHealthPort: setting('AQUEDUCT_EDGE_HEALTH_PORT', '7097', port, 'health and metrics of the edge'),
+    edgeHealthPort: setting('AQUEDUCT_EDGE_HEALTH_PORT', '7098', port, 'health and metrics of the edge'),
     firstOperator: setting(
       'AQUEDUCT_FIRST_OPERATOR',
       'first',

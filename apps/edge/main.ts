@@ -1,15 +1,17 @@
 import { coerceError } from '#libs/base'
 import { nodePorts } from '#libs/domain/nodes'
-import { issueServingCertificate } from '#libs/keyring'
+import { issueServingCertificate, joinToken } from '#libs/keyring'
 import { announceReady, stopWhenTold } from '#libs/processes'
 import { configuredMasterKey, sealer } from '#libs/sealing'
 import { assertSchemaFits, Database, roleUrl } from '#libs/store'
 import { listenForEdgeChanges } from '#libs/store/edge'
-import { readNodeRootCertificate } from '#libs/store/node-mail'
+import { joinNode, readNodeRootCertificate } from '#libs/store/node-mail'
 import { createLogger, createMetrics, startHealthServer } from '#libs/telemetry'
 import { buildDiscovery } from './discovery/discovery.ts'
 import { NamespaceTokens } from './intent/namespace-tokens.ts'
 import { readIntent } from './intent/read-intent.ts'
+import { buildJoinServer } from './joining/join-server.ts'
+import { storedNodeDesk } from './nodes/stored-node-desk.ts'
 import { recordRefusals } from './refusals/record-refusals.ts'
 import { readEdgeSettings } from './settings.ts'
 
@@ -29,12 +31,16 @@ await assertSchemaFits(database.pool)
 
 const ending = new AbortController()
 const listeners = new Set<(cellId: string) => void>()
+const manifestListeners = new Set<(nodeId: string) => void>()
 const announce = (cellId: string) => {
   for (const listener of listeners) listener(cellId)
 }
 const changes = listenForEdgeChanges({
   url,
   onChange: announce,
+  onManifest: (nodeId) => {
+    for (const listener of manifestListeners) listener(nodeId)
+  },
   onLoss: (error) => logger.warn({ err: error }, 'not told of changes until the database answers again'),
   signal: ending.signal,
 })
@@ -64,6 +70,21 @@ const discovery = buildDiscovery({
     return () => listeners.delete(listener)
   },
   recordRefusals: (node, batch) => recordRefusals(database, node, batch),
+  nodes: storedNodeDesk({
+    database,
+    sealer: box,
+    onManifest: (listener) => {
+      manifestListeners.add(listener)
+      return () => manifestListeners.delete(listener)
+    },
+  }),
+  logger,
+  metrics: registry,
+  tls,
+})
+const joining = buildJoinServer({
+  tokenOf: (nodeId) => joinToken(box, nodeId),
+  join: (attempt) => joinNode(database, attempt),
   logger,
   metrics: registry,
   tls,
@@ -74,12 +95,14 @@ const renewal = setInterval(() => {
     (issued) => {
       tls = issued
       discovery.renew(issued)
+      joining.renew(issued)
     },
     (thrown: unknown) =>
       logger.error({ err: coerceError(thrown) }, 'the discovery server’s certificate was not renewed'),
   )
 }, 3_600_000)
 const port = await discovery.listen({ host: settings.host, port: settings.port })
+const joinPort = await joining.listen({ host: settings.host, port: settings.joinPort })
 const health = await startHealthServer({
   host: '127.0.0.1',
   port: settings.healthPort,
@@ -91,11 +114,11 @@ async function stop(): Promise<void> {
   clearInterval(tokenRound)
   clearInterval(renewal)
   ending.abort()
-  await discovery.close()
+  await Promise.all([discovery.close(), joining.close()])
   await changes
   await health.close()
   await database.close()
 }
 stopWhenTold(stop, (error) => logger.error({ err: error }, 'did not stop in order'))
 announceReady()
-logger.info({ port, healthPort: health.port }, 'ready')
+logger.info({ port, joinPort, healthPort: health.port }, 'ready')

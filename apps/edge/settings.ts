@@ -11,8 +11,14 @@ const knobs = {
   masterKeyFile: setting('AQUEDUCT_MASTER_KEY_FILE', '', text, 'file with the master key'),
   logLevel: setting('AQUEDUCT_LOG_LEVEL', 'info', logLevel, 'what goes into the log'),
   domain: setting('AQUEDUCT_DOMAIN', 'aqueduct.localhost', text, 'DNS domain of namespace endpoints'),
-  host: setting('AQUEDUCT_EDGE_LISTEN', '127.0.0.1', text, 'address that the discovery server listens on'),
+  host: setting(
+    'AQUEDUCT_EDGE_LISTEN',
+    '127.0.0.1',
+    text,
+    'address that the discovery server and the join listener listen on',
+  ),
   port: setting('AQUEDUCT_DISCOVERY_PORT', '7095', port, 'port of the discovery server'),
+  joinPort: setting('AQUEDUCT_JOIN_PORT', '7097', port, 'where machines join as nodes; 0 picks a free port'),
   names: setting(
     'AQUEDUCT_DISCOVERY_NAMES',
     'localhost,127.0.0.1',

@@ -11,6 +11,7 @@ export {
   type CertificateRequest,
   type IssueFromCsr,
   issueFromCsr,
+  readCertificateRequest,
 } from './certificate-request.ts'
 export {
   type IssueCertificate,

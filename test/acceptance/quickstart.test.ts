@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const home = realpathSync(mkdtempSync(join(tmpdir(), 'aqueduct-quickstart-')))
 const data = join(home, 'data')
-const ports = ['HTTP', 'HTTPS', 'GRPC', 'GRPC_TLS', 'OPERATOR', 'DISCOVERY', 'PROVISIONER', 'EDGE_HEALTH']
+const ports = ['HTTP', 'HTTPS', 'GRPC', 'GRPC_TLS', 'OPERATOR', 'DISCOVERY', 'JOIN', 'PROVISIONER', 'EDGE_HEALTH']
 
 interface Run {
   readonly code: number | null

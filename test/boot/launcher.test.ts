@@ -29,7 +29,7 @@ function launch(environment: Readonly<Record<string, string>> = {}): Launcher {
 
 function run(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Launcher {
   const { temporalServer, temporalSqlTool, envoy } = toolchain()
-  const ports = ['HTTP', 'HTTPS', 'GRPC', 'GRPC_TLS', 'OPERATOR', 'DISCOVERY', 'PROVISIONER', 'EDGE_HEALTH']
+  const ports = ['HTTP', 'HTTPS', 'GRPC', 'GRPC_TLS', 'OPERATOR', 'DISCOVERY', 'JOIN', 'PROVISIONER', 'EDGE_HEALTH']
   const child = spawn(process.execPath, [...args], {
     env: {
       PATH: process.env.PATH,

@@ -13,6 +13,7 @@ export interface ProductAddresses {
   readonly grpcTls: string
   readonly operator: string
   readonly discovery: string
+  readonly join: string
   readonly caFile: string
   readonly operatorCertificateFile: string
   readonly operatorKeyFile: string
@@ -42,7 +43,7 @@ export interface ProductOptions {
 
 const startLimitMs = 120_000
 const stopLimitMs = 90_000
-const portNames = ['HTTP', 'HTTPS', 'GRPC', 'GRPC_TLS', 'OPERATOR', 'DISCOVERY', 'PROVISIONER', 'EDGE_HEALTH']
+const portNames = ['HTTP', 'HTTPS', 'GRPC', 'GRPC_TLS', 'OPERATOR', 'DISCOVERY', 'JOIN', 'PROVISIONER', 'EDGE_HEALTH']
 
 /** @throws Error with what it said and what its parts logged, when it does not get ready. */
 export async function startProduct({ dataDirectory, env }: ProductOptions = {}): Promise<Product> {

@@ -6,6 +6,7 @@ export interface DiscoveryMetrics {
   readonly waiting: Gauge
   readonly leftOut: Gauge<'cell'>
   readonly refusals: Counter<'result'>
+  readonly reports: Counter<'result'>
 }
 
 export function discoveryMetrics(registry: Registry): DiscoveryMetrics {
@@ -33,6 +34,12 @@ export function discoveryMetrics(registry: Registry): DiscoveryMetrics {
     refusals: new Counter({
       name: 'aqueduct_edge_refusals_total',
       help: 'Entries about refusals that nodes sent for the audit log, by what became of them',
+      labelNames: ['result'],
+      registers,
+    }),
+    reports: new Counter({
+      name: 'aqueduct_edge_node_reports_total',
+      help: 'Reports of nodes about themselves, by what became of them',
       labelNames: ['result'],
       registers,
     }),

@@ -1,12 +1,17 @@
-import { TLSSocket } from 'node:tls'
-import { type FastifyRequest, fastify } from 'fastify'
+import { fastify } from 'fastify'
 import { type EdgeIntent, type RefusalBatch, refusalBatchBounds } from '#libs/domain/edges'
 import type { Logger, Registry } from '#libs/telemetry'
+import { Manifests } from '../nodes/manifests.ts'
+import type { NodeDesk } from '../nodes/node-desk.ts'
+import { addNodeRoutes } from '../nodes/node-routes.ts'
+import { Standings } from '../nodes/standings.ts'
 import type { Recorded } from '../refusals/record-refusals.ts'
 import { refusalsTaker } from '../refusals/take-refusals.ts'
 import { CellEdge } from './cell-edge.ts'
 import { discoveryMetrics } from './discovery-metrics.ts'
-import { type NodeIdentity, nodeIdentity } from './node-identity.ts'
+import { longPoll, whilePolled } from './long-poll.ts'
+import type { NodeIdentity } from './node-identity.ts'
+import { nodeOf } from './peer.ts'
 
 export interface DiscoveryTls {
   readonly certificatePem: string
@@ -25,6 +30,7 @@ export interface DiscoveryDeps {
   readonly onChange: (listener: (cellId: string) => void) => () => void
   /** Puts what a node of a cell tells into the audit logs of the cell's tenants, once however often it is told. */
   readonly recordRefusals: (node: NodeIdentity, batch: RefusalBatch) => Promise<Recorded>
+  readonly nodes: NodeDesk
   readonly logger: Logger
   readonly metrics: Registry
   readonly tls: DiscoveryTls
@@ -39,41 +45,50 @@ export interface Discovery {
   close(): Promise<void>
 }
 
-const maxWaitSeconds = 60
-
 /**
  * The server that node agents fetch their edge's configuration from, `GET /v1/cells/{cell}/edge`, and tell what it
- * refused, `POST /v1/cells/{cell}/refusals`: over mTLS with a node's certificate, each for the node's own cell alone.
+ * refused, `POST /v1/cells/{cell}/refusals`: over mTLS with a node's certificate, each for the node's own cell alone. Those
+ * on machines of their own also fetch there what they are to be, and say how they are: `addNodeRoutes`.
  */
 export function buildDiscovery(deps: DiscoveryDeps): Discovery {
   const cells = new Map<string, CellEdge>()
   const metrics = discoveryMetrics(deps.metrics)
   const closing = new AbortController()
+  const standings = new Standings(deps.nodes.stateOf)
+  const manifests = new Manifests(deps.nodes.readManifest)
+  const unsubscribeManifests = deps.nodes.onManifest((nodeId) => manifests.changed(nodeId))
   const unsubscribe = deps.onChange((cellId) => {
+    standings.changed(cellId)
     if (cellId !== '*') cells.get(cellId)?.change()
     else for (const cell of cells.values()) cell.change()
   })
   const app = fastify({ https: secure(deps.tls), forceCloseConnections: 'idle', bodyLimit: 1024 })
 
   // Before a body is read.
-  app.addHook<{ Params: { cell?: string } }>('onRequest', async (request, reply) => {
-    const { cell: cellId } = request.params
+  app.addHook<{ Params: { cell?: string; node?: string } }>('onRequest', async (request, reply) => {
+    const { cell: cellId, node: nodeId } = request.params
     const node = nodeOf(request)
-    if (cellId === undefined || node?.cellId === cellId) return
-    deps.logger.warn({ cellId, node }, 'a node asked about a cell that is not its own')
-    return await reply.code(403).send({ message: 'the certificate is not of a node of this cell' })
+    const isOwnCell = cellId === undefined || cellId === node?.cellId
+    const isOwnNode = nodeId === undefined || nodeId === node?.nodeId
+    if (node === undefined || !isOwnCell || !isOwnNode) {
+      deps.logger.warn({ cellId, nodeId, node }, 'a node asked about a cell or node that is not its own')
+      return await reply.code(403).send({ message: 'the certificate is not of a node of this cell' })
+    }
+    if ((await standings.of(node)) !== 'gone') return
+    deps.logger.warn({ node }, 'a node that was deleted shows its certificate')
+    return await reply.code(403).send({ message: 'there is no such node' })
   })
 
   app.get<{ Params: { cell: string } }>('/v1/cells/:cell/edge', async (request, reply) => {
     const { cell: cellId } = request.params
     const cell = cells.get(cellId) ?? new CellEdge({ ...deps, cellId, metrics })
     cells.set(cellId, cell)
-    const known = /^"([^"]+)"$/.exec(request.headers['if-none-match'] ?? '')?.[1]
-    const waitMs = preferredWait(request.headers.prefer) * 1000
+    const { known, waitMs } = longPoll(request)
     if (known !== undefined && waitMs > 0 && (await cell.current())?.version === known) {
-      const gone = new AbortController()
-      request.raw.once('close', () => gone.abort())
-      await cell.awaitChange(known, waitMs, AbortSignal.any([closing.signal, gone.signal]))
+      await cell.awaitChange(known, waitMs, whilePolled(request, closing.signal))
+      const node = nodeOf(request)
+      // Deleted while it waited.
+      if (node !== undefined && (await standings.of(node)) === 'gone') return await reply.code(403).send()
     }
     const document = await cell.current()
     if (document === undefined) {
@@ -95,6 +110,8 @@ export function buildDiscovery(deps: DiscoveryDeps): Discovery {
     return await reply.code(status).send({ message })
   })
 
+  addNodeRoutes(app, { ...deps, desk: deps.nodes, standings, manifests, metrics, closing: closing.signal })
+
   app.setErrorHandler<{ statusCode?: number }>(async ({ statusCode = 500 }, _request, reply) => {
     if (statusCode < 500) return await reply.code(statusCode).send({ message: 'the body is too long, or is not JSON' })
     // Logged where it was thrown; what it says may quote a row.
@@ -110,16 +127,11 @@ export function buildDiscovery(deps: DiscoveryDeps): Discovery {
     renew: (tls) => app.server.setSecureContext(secure(tls)),
     close: async () => {
       unsubscribe()
+      unsubscribeManifests()
       closing.abort()
       await app.close()
     },
   }
-}
-
-/** Who the connection's certificate says it is; it was verified in the handshake. */
-function nodeOf(request: FastifyRequest): NodeIdentity | undefined {
-  const { socket } = request.raw
-  return socket instanceof TLSSocket ? nodeIdentity(socket.getPeerCertificate()) : undefined
 }
 
 function secure({ certificatePem, keyPem, nodeCaPem }: DiscoveryTls) {
@@ -131,10 +143,4 @@ function secure({ certificatePem, keyPem, nodeCaPem }: DiscoveryTls) {
     rejectUnauthorized: true,
     minVersion: 'TLSv1.3' as const,
   }
-}
-
-/** Seconds of `Prefer: wait=N` (RFC 7240), at most a minute. */
-function preferredWait(header: string | string[] | undefined): number {
-  const seconds = /(?:^|[,;\s])wait=(\d{1,4})(?:$|[,;\s])/.exec(String(header ?? ''))?.[1]
-  return Math.min(Number(seconds ?? 0), maxWaitSeconds)
 }

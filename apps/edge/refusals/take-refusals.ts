@@ -1,9 +1,9 @@
 import { coerceError } from '#libs/base'
 import type { RefusalBatch } from '#libs/domain/edges'
 import type { Logger } from '#libs/telemetry'
+import { Allowance } from '../allowance.ts'
 import type { DiscoveryMetrics } from '../discovery/discovery-metrics.ts'
 import type { NodeIdentity } from '../discovery/node-identity.ts'
-import { RefusalAllowance } from './allowance.ts'
 import { readRefusalBatch } from './read-batch.ts'
 import type { Recorded } from './record-refusals.ts'
 
@@ -18,10 +18,13 @@ interface RefusalsAnswer {
   readonly message?: string
 }
 
+/** A node folds what is equal, and a sound one stays far below; one that was taken over fills no disk. */
+const refusals = { burst: 5_000, perSecond: 50 }
+
 /** Takes batches of refusals from nodes whose certificates were looked at already. */
 export function refusalsTaker(deps: RefusalsTakerDeps): (node: NodeIdentity, body: unknown) => Promise<RefusalsAnswer> {
   const { logger, metrics } = deps
-  const allowance = new RefusalAllowance()
+  const allowance = new Allowance(refusals)
   return async (node, body) => {
     let batch: RefusalBatch
     try {

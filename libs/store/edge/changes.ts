@@ -6,6 +6,8 @@ export interface EdgeChangesOptions {
   readonly url: string
   /** A cell id, or `*` when any cell may have changed. */
   readonly onChange: (cellId: string) => void
+  /** A node id, or `*` when any node may have another manifest (migration 0021). */
+  readonly onManifest?: (nodeId: string) => void
   readonly onLoss: (error: Error) => void
   readonly signal: AbortSignal
 }
@@ -30,7 +32,7 @@ export async function listenForEdgeChanges(options: EdgeChangesOptions): Promise
   }
 }
 
-async function listenOnce({ url, onChange, signal }: EdgeChangesOptions): Promise<void> {
+async function listenOnce({ url, onChange, onManifest, signal }: EdgeChangesOptions): Promise<void> {
   const client = new Client({
     connectionString: url,
     application_name: 'aqueduct-edge-changes',
@@ -46,9 +48,14 @@ async function listenOnce({ url, onChange, signal }: EdgeChangesOptions): Promis
   lost.catch(() => undefined)
   try {
     await client.connect()
-    client.on('notification', ({ payload }) => onChange(payload ?? '*'))
+    client.on('notification', ({ channel, payload }) => {
+      if (channel === 'aqueduct_nodes') onManifest?.(payload ?? '*')
+      else onChange(payload ?? '*')
+    })
     await client.query('listen aqueduct_edge')
+    if (onManifest !== undefined) await client.query('listen aqueduct_nodes')
     onChange('*')
+    onManifest?.('*')
     while (!signal.aborted) {
       await Promise.race([sleep(heartbeatMs, undefined, { signal }).catch(() => undefined), lost])
       if (!signal.aborted) await client.query('select 1')

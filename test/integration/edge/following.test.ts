@@ -8,6 +8,7 @@ import { Registry } from '#libs/telemetry'
 import { buildDiscovery, type Discovery } from '../../../apps/edge/discovery/discovery.ts'
 import { followEdge } from '../../../apps/node/edge/follower.ts'
 import { pollEdge } from '../../../apps/node/edge/poll.ts'
+import { readyNodes } from '../../harness/node-desk.ts'
 import { until } from '../../harness/until.ts'
 import type { Identity } from './edge-client.ts'
 import { clientIdentity, EdgeFixture } from './edge-fixture.ts'
@@ -21,6 +22,8 @@ let worker: Identity
 let namespace: EdgeNamespace
 let intent: EdgeIntent | undefined
 let discovery: Discovery | undefined
+/** Of the node whose certificate was written last. */
+let nodeCell = ''
 let port = 0
 let reads = 0
 let failing = false
@@ -67,6 +70,7 @@ async function startDiscovery(): Promise<void> {
       return () => undefined
     },
     recordRefusals: async () => ({ recorded: 0, leftOut: 0 }),
+    nodes: readyNodes(() => nodeCell),
     logger: edge.logger,
     metrics: new Registry(),
     tls: { certificatePem: server.certificatePem, keyPem: server.keyPem, nodeCaPem: root.certificatePem },
@@ -76,6 +80,7 @@ async function startDiscovery(): Promise<void> {
 
 /** The node's own certificate with the CA of its cell, in the node's folder. */
 async function writeIdentity(cell: string, uris = [`aqueduct://cells/${cell}/nodes/node-1`]): Promise<void> {
+  nodeCell = cell
   const leaf = await issueCertificate({
     issuer: cellCa,
     subject: { commonName: 'node-1' },

@@ -8,6 +8,7 @@ import type { NodeIdentity } from '../../../apps/edge/discovery/node-identity.ts
 import type { Recorded } from '../../../apps/edge/refusals/record-refusals.ts'
 import { askDiscovery } from '../../../apps/node/edge/ask-discovery.ts'
 import { reportRefusals } from '../../../apps/node/refusals/report.ts'
+import { readyNodes } from '../../harness/node-desk.ts'
 import { until } from '../../harness/until.ts'
 import { EdgeFixture } from './edge-fixture.ts'
 
@@ -123,6 +124,7 @@ export class RefusalsFixture {
       readIntent: async () => undefined,
       onChange: () => () => undefined,
       recordRefusals: (node, batch) => this.record(node, batch),
+      nodes: readyNodes(() => cellId),
       logger: this.edge.logger,
       metrics: new Registry(),
       tls: { certificatePem: server.certificatePem, keyPem: server.keyPem, nodeCaPem: this.#root.certificatePem },

@@ -17,6 +17,7 @@ import { createLogger, createMetrics } from '#libs/telemetry'
 import { buildDiscovery, type Discovery } from '../../../apps/edge/discovery/discovery.ts'
 import { type EdgeProbeTarget, probeEdgeCall, probeEdgeVersion } from '../../../apps/provisioner/temporal/edge-probe.ts'
 import { GrpcCellClient } from '../../../apps/provisioner/temporal/grpc-cell-client.ts'
+import { readyNodes } from '../../harness/node-desk.ts'
 import { toolchain } from '../../harness/toolchain.ts'
 import { type CellUnderTest, cellToken, prepareCell } from './cell-under-test.ts'
 
@@ -53,6 +54,7 @@ beforeAll(async () => {
       return () => undefined
     },
     recordRefusals: async () => ({ recorded: 0, leftOut: 0 }),
+    nodes: readyNodes(() => cell.cellId),
     logger: createLogger('edge', 'silent'),
     metrics: createMetrics('edge'),
     tls: { ...(await serverIdentity('localhost')), nodeCaPem: nodeRoot.certificatePem },
