@@ -5,6 +5,7 @@ import { pruneAuditLog } from '#libs/store/audit'
 import { forgetIdleBuckets } from '#libs/store/request-leases'
 import { Counter, Histogram, type Logger, type Registry } from '#libs/telemetry'
 import { createCellDatabases, dropCellDatabases } from './cells/databases.ts'
+import { releases } from './cells/releases.ts'
 import { forgetOldOperations } from './collectors/ended-operations.ts'
 import { collectOrphanNamespaces } from './collectors/orphan-namespaces.ts'
 import { collectOrphanNexusEndpoints } from './collectors/orphan-nexus-endpoints.ts'
@@ -19,9 +20,11 @@ import { ProbedRouterAccess } from './reconcilers/nexus-endpoints/probed-router-
 import { reconcileNexusEndpoint } from './reconcilers/nexus-endpoints/reconcile.ts'
 import { reconcileNode } from './reconcilers/nodes/reconcile.ts'
 import { createOutward } from './reconcilers/outward.ts'
+import { roundMetrics } from './round-metrics.ts'
 import { type Round, runRounds } from './rounds.ts'
 import type { ProvisionerSettings } from './settings.ts'
 import { CellClients } from './temporal/cell-clients.ts'
+import { Turns } from './turns.ts'
 import { wakeCellsAndNodes, wakeUnsettledNamespaces, wakeUnsettledNexusEndpoints } from './wake-everything.ts'
 import { startWorker } from './worker.ts'
 
@@ -48,7 +51,8 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
   const outward = createOutward({ crashPoint: settings.crashPoint, crash: deps.crash, observe: stepMetrics(registry) })
   const edge = new ProbedEdgeAccess({ database, sealer, clock, domain: settings.domain })
   const router = new ProbedRouterAccess({ database, sealer })
-  const sqlTool = { adminUrl: settings.cellDatabaseUrl, sqlTool: settings.temporalSqlTool }
+  const { cellDatabaseUrl: adminUrl, temporalServer: server, temporalSqlTool } = settings
+  const known = releases({ server, sqlTool: temporalSqlTool }, settings.temporalReleases)
   const common = { database, sealer, clock, logger, outward, cellClient }
   const runner = await startWorker({
     database,
@@ -65,14 +69,19 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
           {
             ...common,
             databases: {
-              create: async (cellId, password) => void (await createCellDatabases(sqlTool, cellId, password)),
-              drop: (cellId) => dropCellDatabases(sqlTool, cellId),
+              create: async (cellId, password, serverVersion) => {
+                await createCellDatabases({ adminUrl, sqlTool: known.sqlToolOf(serverVersion) }, cellId, password)
+              },
+              drop: (cellId) => dropCellDatabases({ adminUrl }, cellId),
             },
           },
           id,
         ),
       'reconcile-node': (id) =>
-        reconcileNode({ ...common, ...settings, driver: (name) => driverNamed(deps.drivers, name) }, id),
+        reconcileNode(
+          { ...common, ...settings, releases: known, driver: (name) => driverNamed(deps.drivers, name) },
+          id,
+        ),
     },
   })
   const ending = new AbortController()
@@ -81,21 +90,24 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
     { name: 'wake nexus endpoints', everyMs: 2_000, work: () => wakeUnsettledNexusEndpoints(database) },
     { name: 'wake cells and nodes', everyMs: 10_000, work: () => wakeCellsAndNodes(database) },
     { name: 'overdue operations', everyMs: 2_000, work: () => failOverdueOperations({ database, logger }) },
-    { name: 'ended operations', everyMs: 600_000, work: () => forgetOldOperations({ database, clock }) },
-    { name: 'idle request buckets', everyMs: 600_000, work: () => forgetIdleBuckets(database.all) },
+    { name: 'ended operations', everyMs: 600_000, shared: true, work: () => forgetOldOperations({ database, clock }) },
+    { name: 'idle request buckets', everyMs: 600_000, shared: true, work: () => forgetIdleBuckets(database.all) },
     {
       name: 'certificates',
       everyMs: 3_600_000,
+      shared: true,
       work: () => renewCertificates({ database, sealer, clock, logger, domain: settings.domain }),
     },
     {
       name: 'audit log',
       everyMs: 3_600_000,
+      shared: true,
       work: () => pruneAuditLog(database, daysAgo(settings.auditRetentionDays)),
     },
     {
       name: 'orphan nodes',
       everyMs: 15_000,
+      shared: true,
       work: () =>
         collectOrphanNodes({
           database,
@@ -109,15 +121,21 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
     {
       name: 'orphan namespaces',
       everyMs: 60_000,
+      shared: true,
       work: () => collectOrphanNamespaces({ database, logger, outward, cellClient }),
     },
     {
       name: 'orphan nexus endpoints',
       everyMs: 60_000,
+      shared: true,
       work: () => collectOrphanNexusEndpoints({ database, logger, outward, cellClient }),
     },
   ]
-  const running = runRounds(rounds, logger, ending.signal)
+  const running = runRounds(
+    rounds,
+    { turns: new Turns(database), metrics: roundMetrics(registry), logger },
+    ending.signal,
+  )
   return {
     stop: async () => {
       ending.abort()

@@ -1,5 +1,15 @@
 import { join } from 'node:path'
-import { type Environment, integer, logLevel, port, readSettings, regions, setting, text } from '#libs/config'
+import {
+  type Environment,
+  integer,
+  logLevel,
+  port,
+  readSettings,
+  regions,
+  setting,
+  temporalReleases,
+  text,
+} from '#libs/config'
 import { parseCrashPoint } from './reconcilers/outward.ts'
 
 const seconds = integer(1, 86_400)
@@ -47,6 +57,12 @@ const knobs = {
     undefined,
     text,
     'absolute path of temporal-sql-tool of the same version',
+  ),
+  temporalReleases: setting(
+    'AQUEDUCT_TEMPORAL_RELEASES',
+    '{}',
+    temporalReleases,
+    'JSON object of further Temporal versions → {"server"?, "sqlTool"}, absolute paths',
   ),
   envoy: setting('ENVOY', undefined, text, 'absolute path of Envoy'),
   envoyConcurrency: setting('AQUEDUCT_ENVOY_CONCURRENCY', '1', integer(1, 128), 'worker threads of each Envoy'),

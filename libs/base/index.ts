@@ -12,3 +12,4 @@ export {
   type Problem,
 } from './errors.ts'
 export { type IdPrefix, newId, newTenantId } from './ids.ts'
+export { compareVersions, coreVersion } from './version.ts'

@@ -10,3 +10,4 @@ export {
   setting,
   text,
 } from './setting.ts'
+export { defaultTemporalVersion, type TemporalRelease, temporalReleases } from './temporal-releases.ts'

@@ -3,6 +3,7 @@ import type { Region } from '#libs/config'
 import { sealer } from '#libs/sealing'
 import { Database } from '#libs/store'
 import { createLogger } from '#libs/telemetry'
+import { releases } from '../../apps/provisioner/cells/releases.ts'
 import { collectOrphanNexusEndpoints } from '../../apps/provisioner/collectors/orphan-nexus-endpoints.ts'
 import { FakeDriver } from '../../apps/provisioner/drivers/fake/driver.ts'
 import { reconcileCell } from '../../apps/provisioner/reconcilers/cells/reconcile.ts'
@@ -98,7 +99,7 @@ export class SmallWorld {
         create: async (cellId: string) => void this.databases.add(cellId),
         drop: async (cellId: string) => void this.databases.delete(cellId),
       },
-      temporalServer: '/bin/temporal-server',
+      releases: releases({ server: '/bin/temporal-server', sqlTool: '/bin/temporal-sql-tool' }),
       envoy: '/bin/envoy',
       envoyConcurrency: 1,
       discoveryUrl: this.discoveryUrl,

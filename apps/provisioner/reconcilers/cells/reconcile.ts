@@ -8,18 +8,18 @@ import { type CellRow, getCell, recordCell } from '#libs/store/cells'
 import { listWaitingForCell } from '#libs/store/namespaces'
 import { listNodes, markNodesDeleting, type NodeRow } from '#libs/store/nodes'
 import type { Logger } from '#libs/telemetry'
+import { knownSchema, wantedSchema } from '../../cells/database-schema.ts'
 import type { CellClient } from '../../temporal/cell-client.ts'
 import { failedPass } from '../failed-pass.ts'
 import { leasedPass } from '../leased-pass.ts'
 import { again, type Next, settled } from '../next.ts'
 import type { Outward } from '../outward.ts'
 import { readyCondition } from '../ready-condition.ts'
-import { databaseSchema } from './template.ts'
 
 /** The databases of cells, wherever they are. */
 export interface CellDatabases {
-  /** Makes them be there with the schema of `databaseSchema`; idempotent. */
-  readonly create: (cellId: string, password: string) => Promise<void>
+  /** Makes them be there, with the schema that servers of this version want or a newer one; idempotent. */
+  readonly create: (cellId: string, password: string, serverVersion: string) => Promise<void>
   readonly drop: (cellId: string) => Promise<void>
 }
 
@@ -69,7 +69,7 @@ async function advance(deps: CellReconcilerDeps, proof: Proof, holder: string, r
   const desired = {
     id: row.id,
     deleted,
-    schemaVersion: databaseSchema,
+    schemaVersion: wantedSchema(knownSchema(row), row.node_template.serverVersion),
     nodes: nodes.map((node) => ({ nodeId: node.id, generation: node.generation, deleted: node.state === 'deleting' })),
   }
   const answering = !deleted && nodes.some((node) => node.state === 'ready') && (await answers(deps, row.id))
@@ -80,9 +80,15 @@ async function advance(deps: CellReconcilerDeps, proof: Proof, holder: string, r
     case 'create-databases':
     case 'apply-schema': {
       const password = deps.sealer.open(row.database_password_sealed, `cells/${row.id}/database`).toString('utf8')
-      await record({ databasesObserved: { kind: 'unknown' }, conditions: condition(false, 'the databases are made') })
-      await deps.outward('create-databases', () => deps.databases.create(row.id, password))
-      await record({ databasesObserved: { kind: 'present', schemaVersion: databaseSchema } })
+      // What they were known to have they still have: nodes of the version before are looked after meanwhile.
+      const schemaVersion = knownSchema(row)
+      await record({
+        databasesObserved: { kind: 'unknown', ...(schemaVersion === undefined ? {} : { schemaVersion }) },
+        conditions: condition(false, 'the databases are made'),
+      })
+      const { serverVersion } = row.node_template
+      await deps.outward('create-databases', () => deps.databases.create(row.id, password, serverVersion))
+      await record({ databasesObserved: { kind: 'present', schemaVersion: desired.schemaVersion } })
       return again(0)
     }
     case 'launch-node':

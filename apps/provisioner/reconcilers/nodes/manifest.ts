@@ -8,9 +8,10 @@ import type { Database } from '#libs/store'
 import type { CellRow } from '#libs/store/cells'
 import { listCellLimits } from '#libs/store/namespaces'
 import type { NodeRow } from '#libs/store/nodes'
+import { ourColumns } from '../../cells/database-schema.ts'
 import { cellDatabase } from '../../cells/databases.ts'
+import type { Releases } from '../../cells/releases.ts'
 import { renderNode } from '../../cells/render-node.ts'
-import { databaseSchema } from '../cells/template.ts'
 import { ensureNodeCertificate, internodeName } from '../certificates/node-certificate.ts'
 
 const system = systemActor('node-manifest')
@@ -19,8 +20,8 @@ export interface ManifestDeps {
   readonly database: Database
   readonly sealer: Sealer
   readonly clock: Clock
-  /** Absolute paths of the programs on the node. */
-  readonly temporalServer: string
+  readonly releases: Releases
+  /** Absolute path on the node. */
   readonly envoy: string
   /** Worker threads of each Envoy. */
   readonly envoyConcurrency: number
@@ -34,11 +35,11 @@ export interface ManifestDeps {
  * A hash of all that goes into every manifest from the settings and the code, and not from rows or keys (those bump the node's
  * generation themselves): nodes whose last manifest came from other settings need a new one.
  */
-export function manifestSettings(deps: ManifestDeps): string {
+export function manifestSettings(deps: ManifestDeps, { template }: Pick<NodeRow, 'template'>): string {
   const { host, pathname } = new URL(deps.cellDatabaseUrl)
   const parts = [
-    databaseSchema,
-    deps.temporalServer,
+    ourColumns,
+    deps.releases.serverOf(template.serverVersion),
     deps.envoy,
     deps.envoyConcurrency,
     deps.discoveryUrl,
@@ -67,7 +68,8 @@ export async function manifestOf(
     generation: node.generation,
     address,
     ports: nodePorts,
-    temporalServer: deps.temporalServer,
+    // Of the node's own template: old and new ones run side by side while a cell changes.
+    temporalServer: deps.releases.serverOf(node.template.serverVersion),
     database: cellDatabase(deps.cellDatabaseUrl, cell.id, password),
     historyShards: cell.history_shards,
     jwks: await readJwks(database.all, { purpose: 'cell', cellId: cell.id }),

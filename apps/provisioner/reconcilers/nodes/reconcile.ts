@@ -4,8 +4,8 @@ import { enqueue } from '#libs/jobs'
 import { type CellRow, getCell } from '#libs/store/cells'
 import { bumpNodeGeneration, getNode, type NodeRow, recordNode } from '#libs/store/nodes'
 import type { Logger } from '#libs/telemetry'
+import { fits, knownSchema } from '../../cells/database-schema.ts'
 import { DriverError, type NodeDriver, type NodeInstance, type NodeLaunch } from '../../drivers/contract.ts'
-import { databaseSchema } from '../cells/template.ts'
 import { failedPass } from '../failed-pass.ts'
 import { leasedPass } from '../leased-pass.ts'
 import { again, type Next, settled } from '../next.ts'
@@ -57,10 +57,10 @@ async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, r
   const cell = await getCell(deps.database.all, system.authorize('cell', 'read', { cellId: row.cell_id }))
   const deleted = row.state === 'deleting'
   // The databases come first, and go last: a node without them would only fail.
-  if (!deleted && !hasDatabases(cell)) return settled
-  const settings = manifestSettings(deps)
+  if (!deleted && knownSchema(cell) === undefined) return settled
+  const settings = manifestSettings(deps, row)
   // A server is not told of columns before they are there; what a node needs otherwise, it gets meanwhile.
-  if (!deleted && isCurrent(cell) && row.manifest_settings !== null && row.manifest_settings !== settings) {
+  if (!deleted && isOutdated(cell, row, settings)) {
     await bumpNodeGeneration(deps.database.all, proof)
     await recordNode(deps.database.all, proof, holder, { manifestSettings: settings })
     return again(0)
@@ -80,6 +80,8 @@ async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, r
   const condition = (ready: boolean, detail: string) => readyCondition(row.conditions, ready, detail)
   switch (step?.kind) {
     case 'launch-node': {
+      // A server does not start on a schema that is older than it wants. The cell brings that, and wakes its nodes.
+      if (!fits(knownSchema(cell), row.template.serverVersion)) return settled
       await record({ observed: { kind: 'unknown' } })
       const made = await deps.outward('launch-node', () => driver.launch(launchOf(row)))
       await record({ observed: present(made), address: made.address ?? null })
@@ -115,12 +117,9 @@ async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, r
   }
 }
 
-function hasDatabases({ databases_observed: seen }: CellRow): boolean {
-  return seen !== null && 'kind' in seen && seen.kind === 'present'
-}
-
-function isCurrent({ databases_observed: seen }: CellRow): boolean {
-  return seen !== null && 'schemaVersion' in seen && seen.schemaVersion === databaseSchema
+/** Whether its last manifest came from other settings, and servers may be told of the present ones. */
+function isOutdated(cell: CellRow, { template, manifest_settings: last }: NodeRow, settings: string): boolean {
+  return last !== null && last !== settings && fits(knownSchema(cell), template.serverVersion)
 }
 
 async function look(deps: NodeReconcilerDeps, driver: NodeDriver, nodeId: string): Promise<ObservedNode> {
