@@ -201,6 +201,17 @@ export const policy = {
     update: ['system'],
     delete: [...operatorAdmins, 'system'],
   },
+  /** What the collectors found without an owner. */
+  orphan: {
+    list: operators,
+    /** Note it, delete it. */
+    update: ['system'],
+  },
+  /** What cells cost, and how full they are. */
+  cost: {
+    list: operators,
+    read: operators,
+  },
   operator: {
     list: operators,
     read: operators,

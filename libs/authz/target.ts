@@ -32,6 +32,8 @@ interface Targets {
   readonly audit_log_sink: TenantTarget & { readonly sinkName: string }
   readonly operator: { readonly operatorName: string }
   readonly fleet_audit_log: FleetTarget
+  readonly orphan: FleetTarget
+  readonly cost: { readonly cellId: string }
 }
 
 type TenantOwned =

@@ -9,6 +9,7 @@ import type { InstallationTable } from './installation/table.ts'
 import type { InvitationsTable } from './invitations/table.ts'
 import type { NamespaceGrantsTable, NamespacesTable } from './namespaces/table.ts'
 import type { NexusEndpointsTable } from './nexus-endpoints/table.ts'
+import type { NodeLaunchesTable } from './node-launches/table.ts'
 import type { NodeJoinsTable, NodeManifestsTable, NodeReportsTable } from './node-mail/table.ts'
 import type { NodesTable } from './nodes/table.ts'
 import type { OperationsTable } from './operations/table.ts'
@@ -40,6 +41,7 @@ export interface Schema {
   readonly namespaces: NamespacesTable
   readonly nexus_endpoints: NexusEndpointsTable
   readonly node_joins: NodeJoinsTable
+  readonly node_launches: NodeLaunchesTable
   readonly node_manifests: NodeManifestsTable
   readonly node_reports: NodeReportsTable
   readonly nodes: NodesTable

@@ -125,6 +125,8 @@ const target = {
   audit_log_sink: { tenantId, sinkName: 'sink-1' },
   operator: { operatorName: 'grace' },
   fleet_audit_log: { fleet: true },
+  orphan: { fleet: true },
+  cost: { cellId: 'cell-1' },
 } as const satisfies Record<Resource, object>
 const ofTenant: readonly Resource[] = [
   'namespace',

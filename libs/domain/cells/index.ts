@@ -1,6 +1,15 @@
 export { type CellCandidate, type CellChoice, chooseCell } from './choose.ts'
-export { type DesiredNode, type NodeStep, type ObservedNode, planNode } from './node-plan.ts'
-export { type CellStep, type DesiredCell, executableNow, type ObservedCell, planCell } from './plan.ts'
-export { type CellSize, cellSizes, type Slot, slotsOf } from './size.ts'
-export { type CellSpec, historyShardsFor } from './spec.ts'
+export { drainMs } from './drain.ts'
+export { type NodeStep, type ObservedNode, planNode } from './node-plan.ts'
+export { type CellStep, type DesiredCell, type ObservedCell, planCell } from './plan.ts'
+export { type CellSize, canGrowTo, cellSizes, historyShardsFor, type Slot, slotsOf } from './size.ts'
+export {
+  type CellNodes,
+  isServing,
+  machineLimit,
+  type NodeAction,
+  nextLook,
+  planNodes,
+  type SlotNode,
+} from './slot-plan.ts'
 export type { CellState, NodeState } from './state.ts'
