@@ -96,7 +96,7 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
       name: 'certificates',
       everyMs: 3_600_000,
       shared: true,
-      work: () => renewCertificates({ database, sealer, clock, logger, domain: settings.domain }),
+      work: (signal) => renewCertificates({ database, sealer, clock, logger, domain: settings.domain }, signal),
     },
     {
       name: 'audit log',

@@ -1,1 +1,2 @@
+export * from './served.ts'
 export * from './store.ts'

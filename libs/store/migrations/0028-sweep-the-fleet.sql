@@ -23,3 +23,14 @@ grant update (retry_at) on nexus_endpoints to aqueduct_api;
 create index cells_live on cells (id) where state <> 'deleted';
 create index nodes_live on nodes (id) where state <> 'deleted';
 create index namespaces_served on namespaces (id) where served;
+
+-- Which chains of the audit log have entries that old: one look at the first entry of each, which the provisioner itself may
+-- not read.
+create function audit_chains_older_than(before timestamptz) returns setof text
+language sql stable security definer set search_path = public, pg_temp as $$
+  select chain from audit_chains c where exists (
+    select from audit_entries e where e.chain = c.chain and e.seq = c.first_seq and e.emit_time < before)
+  order by chain
+$$;
+revoke all on function audit_chains_older_than from public;
+grant execute on function audit_chains_older_than to aqueduct_provisioner;

@@ -23,6 +23,7 @@ export async function readNamespace(
 export interface NamespaceRecord {
   readonly cellObserved?: object | null
   readonly edgeObserved?: object | null
+  readonly nameObserved?: object | null
   readonly served?: boolean
   readonly waitingFor?: string
   readonly failures?: number
@@ -47,6 +48,7 @@ export async function recordNamespace(
     .set({
       ...(record.cellObserved === undefined ? {} : { cell_observed: json(record.cellObserved) }),
       ...(record.edgeObserved === undefined ? {} : { edge_observed: json(record.edgeObserved) }),
+      ...(record.nameObserved === undefined ? {} : { name_observed: json(record.nameObserved) }),
       ...(record.served === undefined ? {} : { served: record.served }),
       ...(record.waitingFor === undefined ? {} : { waiting_for: record.waitingFor }),
       ...(record.failures === undefined ? {} : { failures: record.failures }),
@@ -233,20 +235,4 @@ export async function findWanted(
     .where('id', 'in', [...ids])
     .execute()
   return new Map(rows.map((row) => [row.id, row.cell_id === proof.target.cellId && row.state !== 'deleted']))
-}
-
-/** Those that edges serve, by id: for the renewal of their certificates. */
-export async function listServedNamespaces(
-  executor: Executor,
-  _proof: Authorized<'certificate', 'list'>,
-  page: { readonly after: string; readonly limit: number },
-): Promise<readonly { id: string; tenant_id: string }[]> {
-  return executor
-    .selectFrom('namespaces')
-    .select(['id', 'tenant_id'])
-    .where('served', '=', true)
-    .where('id', '>', page.after)
-    .orderBy('id')
-    .limit(page.limit)
-    .execute()
 }

@@ -54,11 +54,11 @@ function deps(inDays: number) {
 }
 
 test('certificates are issued once, renewed when a third is left, and a renewed node gets a new manifest', async () => {
-  expect(await renewCertificates(deps(0))).toBe(3)
-  expect(await renewCertificates(deps(0))).toBe(0)
-  expect(await renewCertificates(deps(59))).toBe(0)
+  expect(await renewCertificates(deps(0), new AbortController().signal)).toBe(3)
+  expect(await renewCertificates(deps(0), new AbortController().signal)).toBe(0)
+  expect(await renewCertificates(deps(59), new AbortController().signal)).toBe(0)
   const { rows: before } = await admin.query('select generation from nodes')
-  expect(await renewCertificates(deps(61))).toBe(3)
+  expect(await renewCertificates(deps(61), new AbortController().signal)).toBe(3)
   const { rows: after } = await admin.query('select generation from nodes')
   expect(after[0].generation).toBe(Number(before[0].generation) + 1)
 })
@@ -82,5 +82,5 @@ test('a node’s chain leads to the node root, and the edge’s certificate to t
 
 test('one certificate that cannot be renewed stops no other', async () => {
   await admin.query("update namespaces set id = 'not a host.abcde', name = 'not a host' where id = 'one.abcde'")
-  expect(await renewCertificates(deps(130))).toBe(2)
+  expect(await renewCertificates(deps(130), new AbortController().signal)).toBe(2)
 })

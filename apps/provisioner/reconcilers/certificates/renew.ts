@@ -1,10 +1,12 @@
 import { systemActor } from '#libs/authz'
 import { coerceError } from '#libs/base'
 import { enqueue } from '#libs/jobs'
-import { listServedNamespaces } from '#libs/store/namespaces'
-import { bumpNodeGeneration, listNodes } from '#libs/store/nodes'
+import { listServedNamespaces, listServingNodes, type Served } from '#libs/store/certificates'
+import { bumpNodeGeneration } from '#libs/store/nodes'
 import type { Logger } from '#libs/telemetry'
+import { pagesOf } from '../../pages.ts'
 import { type CertificateDeps, ensureEdgeCertificate } from './edge-certificate.ts'
+import { needsRenewal } from './needs-renewal.ts'
 import { ensureNodeCertificate } from './node-certificate.ts'
 
 export interface RenewalDeps extends CertificateDeps {
@@ -12,42 +14,56 @@ export interface RenewalDeps extends CertificateDeps {
 }
 
 const system = systemActor('certificate-renewal')
-const page = 500
 
 /**
  * Renews every certificate that we serve with, in time. A loop of its own: no reconciler that fails can stop it, and one
  * certificate that cannot be renewed stops no other.
+ * @returns how many were renewed.
  */
-export async function renewCertificates(deps: RenewalDeps): Promise<number> {
-  let renewed = 0
-  const attempt = async (subject: Readonly<Record<string, string>>, work: () => Promise<boolean>) => {
-    try {
-      if (await work()) {
-        renewed += 1
-        deps.logger.info(subject, 'certificate renewed')
-      }
-    } catch (thrown) {
-      deps.logger.error({ ...subject, err: coerceError(thrown) }, 'certificate not renewed')
-    }
-  }
+export async function renewCertificates(deps: RenewalDeps, signal: AbortSignal): Promise<number> {
   const { all } = deps.database
-  for (const node of await listNodes(all, system.authorize('node', 'list', { fleet: true }), undefined)) {
-    await attempt({ node: node.id }, async () => {
-      const { renewed: isNew } = await ensureNodeCertificate(deps, node.cell_id, node.id)
-      if (!isNew) return false
-      await bumpNodeGeneration(all, system.authorize('node', 'update', { nodeId: node.id }))
-      await enqueue(all, 'reconcile-node', { nodeId: node.id })
-      return true
-    })
-  }
   const mayList = system.authorize('certificate', 'list', { fleet: true })
-  for (let after = ''; ; ) {
-    const namespaces = await listServedNamespaces(all, mayList, { after, limit: page })
-    for (const { id, tenant_id } of namespaces) {
-      await attempt({ namespace: id }, () => ensureEdgeCertificate(deps, tenant_id, id))
+  let renewed = 0
+  for await (const nodes of pagesOf((page) => listServingNodes(all, mayList, page), signal)) {
+    for (const node of due(deps, nodes)) {
+      const work = () => renewNode(deps, node.cell_id, node.id)
+      renewed += await attempt(deps, { node: node.id }, work)
     }
-    const last = namespaces.at(-1)
-    if (last === undefined || namespaces.length < page) return renewed
-    after = last.id
+  }
+  for await (const namespaces of pagesOf((page) => listServedNamespaces(all, mayList, page), signal)) {
+    for (const { id, tenant_id } of due(deps, namespaces)) {
+      renewed += await attempt(deps, { namespace: id }, () => ensureEdgeCertificate(deps, tenant_id, id))
+    }
+  }
+  return renewed
+}
+
+function due<Some extends Served>({ clock }: RenewalDeps, page: readonly Some[]): readonly Some[] {
+  const now = clock.now()
+  return page.filter(({ certificate }) => certificate === null || needsRenewal(certificate, now))
+}
+
+async function renewNode(deps: RenewalDeps, cellId: string, nodeId: string): Promise<boolean> {
+  const { all } = deps.database
+  const { renewed } = await ensureNodeCertificate(deps, cellId, nodeId)
+  if (!renewed) return false
+  await bumpNodeGeneration(all, system.authorize('node', 'update', { nodeId }))
+  await enqueue(all, 'reconcile-node', { nodeId })
+  return true
+}
+
+/** @returns 1 when it was renewed, else 0. */
+async function attempt(
+  { logger }: RenewalDeps,
+  subject: Readonly<Record<string, string>>,
+  work: () => Promise<boolean>,
+): Promise<number> {
+  try {
+    if (!(await work())) return 0
+    logger.info(subject, 'certificate renewed')
+    return 1
+  } catch (thrown) {
+    logger.error({ ...subject, err: coerceError(thrown) }, 'certificate not renewed')
+    return 0
   }
 }
