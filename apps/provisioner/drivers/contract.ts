@@ -37,7 +37,7 @@ export interface NodeDriver {
   releaseAddresses(cellId: string, kept: readonly string[]): Promise<void>
   /** What the driver made besides nodes, owned by a row or not: for collectors. Nodes' own volumes go with them. */
   listResources(): Promise<readonly DriverResource[]>
-  /** Deletes one of them. No error when it is gone. */
+  /** Deletes one of them; a machine, whatever else its node has. No error when it is gone. */
   deleteResource(resource: DriverResource): Promise<void>
 }
 
@@ -94,13 +94,13 @@ export interface MachineNotice {
   readonly detail: string
 }
 
-/** A public address or a volume. */
+/** A public address or a volume. Or one more machine of a node that has its own: `list` shows both, `listResources` neither. */
 export interface DriverResource {
-  readonly kind: 'address' | 'volume'
-  /** The provider's name: `eipalloc-…`, `vol-…`. */
+  readonly kind: 'address' | 'volume' | 'machine'
+  /** The provider's name: `eipalloc-…`, `vol-…`, `i-…`. */
   readonly id: string
   readonly cellId: string
-  /** Of an address: its slot. Of a volume: the node that it was made for. */
+  /** Of an address: its slot. Of a volume or a machine: the node that it was made for. */
   readonly owner: string
   /** Absent where the provider does not say: then its age counts from when it was first seen. */
   readonly createdAt?: Date

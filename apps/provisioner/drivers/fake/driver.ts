@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '#libs/base'
 import type { NodeManifest } from '#libs/domain/nodes'
 import {
   DriverError,
@@ -38,6 +39,8 @@ export interface FakeDriverOptions {
   readonly capacity?: number
   /** How many times `get` or `list` see a new node as starting, once it is configured, before it is ready. */
   readonly startingReads?: number
+  /** What the ages of machines and addresses are counted from. */
+  readonly clock?: Clock
 }
 
 /**
@@ -51,6 +54,9 @@ export class FakeDriver implements NodeDriver {
   readonly #options: FakeDriverOptions
   readonly #nodes = new Map<string, FakeNode>()
   readonly #exposed = new Map<string, { resource: DriverResource; address: string; nodeId: string }>()
+  readonly #spares = new Map<string, NodeInstance>()
+  readonly #volumes = new Map<string, DriverResource>()
+  readonly #clock: Clock
   #launches = 0
   #exposures = 0
   readonly #failures: { readonly method: Method; readonly kind: DriverErrorKind; readonly after: boolean }[] = []
@@ -59,6 +65,7 @@ export class FakeDriver implements NodeDriver {
 
   constructor(options: FakeDriverOptions = {}) {
     this.#options = options
+    this.#clock = options.clock ?? systemClock
     this.#capacity = options.capacity ?? Number.POSITIVE_INFINITY
   }
 
@@ -93,6 +100,18 @@ export class FakeDriver implements NodeDriver {
     this.#nodes.delete(nodeId)
   }
 
+  /** Makes one more machine of a node, as a launch that was done twice does. */
+  duplicate(nodeId: string, machineId: string): void {
+    const node = this.#nodes.get(nodeId)
+    if (node === undefined) throw new Error(`there is no node ${nodeId}`)
+    this.#spares.set(machineId, { ...instance(node), machineId, createdAt: this.#clock.now() })
+  }
+
+  /** Makes a volume be there that no machine has. */
+  leaveVolume(volume: Omit<DriverResource, 'kind'>): void {
+    this.#volumes.set(volume.id, { ...volume, kind: 'volume' })
+  }
+
   /** What the node was told last. */
   manifest(nodeId: string): NodeManifest | undefined {
     return this.#nodes.get(nodeId)?.manifest
@@ -109,7 +128,7 @@ export class FakeDriver implements NodeDriver {
         manifest: undefined,
         state: 'starting',
         detail: 'it waits for its manifest',
-        createdAt: new Date(),
+        createdAt: this.#clock.now(),
         hiddenReads: this.#hiddenReads,
         startingReads: this.#options.startingReads ?? 1,
       }
@@ -137,11 +156,17 @@ export class FakeDriver implements NodeDriver {
   }
 
   async list(): Promise<readonly NodeInstance[]> {
-    return this.#call('list', undefined, () => [...this.#nodes.values()].filter(seen).map(instance))
+    return this.#call('list', undefined, () => [
+      ...[...this.#nodes.values()].filter(seen).map(instance),
+      ...this.#spares.values(),
+    ])
   }
 
   async delete(nodeId: string): Promise<void> {
-    return this.#call('delete', nodeId, () => void this.#nodes.delete(nodeId))
+    return this.#call('delete', nodeId, () => {
+      this.#nodes.delete(nodeId)
+      for (const [id, spare] of this.#spares) if (spare.nodeId === nodeId) this.#spares.delete(id)
+    })
   }
 
   async expose({ nodeId, cellId, slotId }: NodeExposure): Promise<string> {
@@ -153,7 +178,7 @@ export class FakeDriver implements NodeDriver {
         known.nodeId = nodeId
         return known.address
       }
-      const resource: DriverResource = { kind: 'address', id, cellId, owner: slotId, createdAt: new Date() }
+      const resource: DriverResource = { kind: 'address', id, cellId, owner: slotId, createdAt: this.#clock.now() }
       const address = `198.18.${Math.floor(this.#exposures / 250)}.${1 + (this.#exposures % 250)}`
       this.#exposures += 1
       this.#exposed.set(id, { resource, address, nodeId })
@@ -170,11 +195,15 @@ export class FakeDriver implements NodeDriver {
   }
 
   async listResources(): Promise<readonly DriverResource[]> {
-    return this.#call('listResources', undefined, () => [...this.#exposed.values()].map(({ resource }) => resource))
+    return this.#call('listResources', undefined, () => [
+      ...[...this.#exposed.values()].map(({ resource }) => resource),
+      ...this.#volumes.values(),
+    ])
   }
 
-  async deleteResource({ id }: DriverResource): Promise<void> {
-    return this.#call('deleteResource', undefined, () => void this.#exposed.delete(id))
+  async deleteResource({ kind, id }: DriverResource): Promise<void> {
+    const all = { address: this.#exposed, volume: this.#volumes, machine: this.#spares }
+    return this.#call('deleteResource', undefined, () => void all[kind].delete(id))
   }
 
   /** Which node the public address of a slot leads to. */

@@ -1,6 +1,6 @@
 import { type Authorized, systemActor } from '#libs/authz'
 import type { Clock } from '#libs/base'
-import { type CellSize, callPauseEnd, launchPauseEnd, slotsOf } from '#libs/domain/cells'
+import { type CellSize, callPauseEnd, launchPauseEnd, machineLimit, slotsOf } from '#libs/domain/cells'
 import { type Database, StaleWriterError, type Trx } from '#libs/store'
 import {
   listLaunches,
@@ -64,7 +64,7 @@ const launchesLookedAt = 30
 const system = systemActor('launch-guard')
 
 /**
- * The last wall before a bill: lets a machine be launched only while the cell has at most one more than it has slots, and
+ * The last wall before a bill: lets a machine be launched only while the cell has at most one more than it has slots (`machineLimit`), and
  * the region fewer than its limit. What counts is everything that was permitted and has not surely ended, and everything
  * that the driver lists, owned or not, ending or not; whoever is in both counts once. Permits of a region are given one
  * after the other, whatever process asks, and each is written before the launch: a process that dies or sleeps between
@@ -179,7 +179,10 @@ function refuseFull(
   const seen = new Set(world.map((machine) => machine.nodeId))
   for (const permit of permitted) if (!seen.has(permit.nodeId)) machines.set(`permit ${permit.nodeId}`, permit)
   const others = [...machines.values()].filter((machine) => machine.nodeId !== node.id)
-  const allowed = slotsOf(cell.size).length + 1
+  const allowed = machineLimit(
+    slotsOf(cell.size),
+    permitted.filter((permit) => permit.cellId === cell.id),
+  )
   const ofCell = others.filter((machine) => machine.cellId === cell.id).length
   if (ofCell >= allowed) {
     throw new LaunchRefusedError('cell_full', `the cell has ${ofCell} machines and may have ${allowed} at once`, fullMs)
