@@ -31,7 +31,7 @@ const apps = {
     'keyring',
   ],
   edge: ['base', 'config', 'telemetry', 'processes', 'domain', 'pki', 'sealing', 'authz', 'store', 'keyring'],
-  node: ['base', 'config', 'telemetry', 'processes', 'domain'],
+  node: ['base', 'config', 'telemetry', 'processes', 'domain', 'pki'],
   aqueduct: ['base', 'config', 'telemetry', 'processes', 'pki', 'sealing', 'authz', 'store', 'keyring'],
   // A page that talks to the public API, as anybody could.
   console: [],

@@ -8,6 +8,7 @@ import type { Logger } from '#libs/telemetry'
 import type { FollowEdgeOptions } from './edge/follower.ts'
 import { boundLogs } from './log-files.ts'
 import { readManifest } from './manifest-file.ts'
+import { withOwnKey } from './own-key.ts'
 import { Supervisor } from './supervisor.ts'
 
 export interface AgentOptions {
@@ -125,7 +126,8 @@ export class Agent {
     logger.info({ generation: manifest.generation }, 'taking up the manifest')
     for (;;) {
       try {
-        await this.#supervisor.apply(manifest, signal, () => this.#follow(manifest))
+        const whole = await withOwnKey(this.#options.dir, manifest)
+        await this.#supervisor.apply(whole, signal, () => this.#follow(whole))
         return
       } catch (thrown) {
         // A full disk, say: what is on disk may be half of it, so it is tried again until it works or is overtaken.

@@ -47,9 +47,29 @@ describe('checkManifest', () => {
     expect(() => checkManifest(withFile(path))).toThrow()
   })
 
-  it.each(['manifest.json', 'status.json', 'run/agent.pid', 'log/temporal.log'])('keeps %s to the agent', (path) => {
-    expect(() => checkManifest(withFile(path))).toThrow("the agent's own")
+  it('takes files for the node’s own key, which processes may restart on', () => {
+    const whole = { ...withProcess({ restartOn: ['tls/own.key'] }), ownKeyFiles: ['tls/own.key', 'edge/own.key'] }
+    expect(checkManifest(whole)).toEqual(whole)
   })
+
+  it.each([
+    ['a path out of the folder', ['../own.key']],
+    ['an absolute path', ['/etc/own.key']],
+    ['a file that has a content', ['config/a.json']],
+    ['the same file twice', ['own.key', 'own.key']],
+    ['a file of the agent', ['identity/key.pem']],
+    ['no list', 'own.key'],
+    ['no text', [1]],
+  ])('refuses %s for the node’s own key', (_, ownKeyFiles) => {
+    expect(() => checkManifest({ ...manifest, ownKeyFiles })).toThrow()
+  })
+
+  it.each(['manifest.json', 'status.json', 'run/agent.pid', 'log/temporal.log', 'identity/key.pem'])(
+    'keeps %s to the agent',
+    (path) => {
+      expect(() => checkManifest(withFile(path))).toThrow("the agent's own")
+    },
+  )
 
   it.each([
     ['no object', 'x'],

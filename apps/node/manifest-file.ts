@@ -4,7 +4,7 @@ import { coerceError } from '#libs/base'
 import type { EdgeSource, NodeFile, NodeManifest, NodeProcess } from '#libs/domain/nodes'
 
 /** The agent's own files, which no manifest may replace. */
-const reserved = ['manifest.json', 'status.json', 'run', 'log'] as const
+const reserved = ['manifest.json', 'status.json', 'run', 'log', 'identity'] as const
 const processName = /^[a-z][a-z0-9-]{0,31}$/
 
 /**
@@ -31,17 +31,16 @@ export async function readManifest(path: string): Promise<NodeManifest> {
 export function checkManifest(value: unknown): NodeManifest {
   const manifest = record(value, 'manifest')
   const files = list(manifest.files, 'files').map(checkFile)
+  const ownKeyFiles = manifest.ownKeyFiles === undefined ? undefined : checkOwnKeyFiles(manifest.ownKeyFiles)
+  const paths = [...files.map((file) => file.path), ...(ownKeyFiles ?? [])]
   const processes = list(manifest.processes, 'processes').map(checkProcess)
-  unique(
-    files.map((file) => file.path),
-    'files',
-  )
+  unique(paths, 'files')
   unique(
     processes.map((process) => process.name),
     'processes',
   )
   for (const process of processes) {
-    const unknown = process.restartOn.find((path) => !files.some((file) => file.path === path))
+    const unknown = process.restartOn.find((path) => !paths.includes(path))
     if (unknown !== undefined)
       throw new Error(`${process.name}.restartOn names ${unknown}, which is not among the files`)
   }
@@ -51,6 +50,7 @@ export function checkManifest(value: unknown): NodeManifest {
     generation: whole(manifest.generation, 'generation', Number.MAX_SAFE_INTEGER),
     address: text(manifest.address, 'address'),
     files,
+    ...(ownKeyFiles === undefined ? {} : { ownKeyFiles }),
     processes,
     ...(manifest.edge === undefined ? {} : { edge: checkEdge(manifest.edge) }),
   }
@@ -58,12 +58,22 @@ export function checkManifest(value: unknown): NodeManifest {
 
 function checkFile(value: unknown): NodeFile {
   const file = record(value, 'file')
-  const path = relativePath(file.path, 'file.path')
-  const top = path.split('/')[0]
-  if (reserved.some((name) => name === top)) throw new Error(`the file ${path} is the agent's own`)
+  const path = filePath(file.path, 'file.path')
   if (typeof file.content !== 'string') throw new Error(`${path}: content must be a string`)
   if (typeof file.secret !== 'boolean') throw new Error(`${path}: secret must be true or false`)
   return { path, content: file.content, secret: file.secret }
+}
+
+function checkOwnKeyFiles(value: unknown): readonly string[] {
+  return list(value, 'ownKeyFiles').map((path) => filePath(path, 'ownKeyFiles'))
+}
+
+/** Of a file that the agent writes for a manifest. */
+function filePath(value: unknown, field: string): string {
+  const path = relativePath(value, field)
+  const top = path.split('/')[0]
+  if (reserved.some((name) => name === top)) throw new Error(`the file ${path} is the agent's own`)
+  return path
 }
 
 function checkProcess(value: unknown): NodeProcess {

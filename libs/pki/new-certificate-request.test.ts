@@ -10,3 +10,12 @@ test('a new request says the name as it is, and is signed by the key that comes 
   const publicKey = createPublicKey(createPrivateKey(keyPem)).export({ format: 'pem', type: 'spki' })
   expect(asked.publicKeyPem).toBe(publicKey)
 })
+
+test('a request for a key that is there is signed by that key, and leaves it as it is', async () => {
+  const first = await newCertificateRequest('node-1')
+  const second = await newCertificateRequest('node-1', first.keyPem)
+  const [one, other] = [await readCertificateRequest(first.csrPem), await readCertificateRequest(second.csrPem)]
+  expect(other.publicKeyPem).toBe(one.publicKeyPem)
+  const again = createPrivateKey(second.keyPem)
+  expect(again.equals(createPrivateKey(first.keyPem))).toBe(true)
+})
