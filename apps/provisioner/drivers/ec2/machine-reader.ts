@@ -1,0 +1,121 @@
+import type { Clock } from '#libs/base'
+import { Batched } from './batched.ts'
+import type { Ec2Calls, Machine, Page } from './ec2-calls.ts'
+import { oursOnly, tagNames } from './tags.ts'
+
+export interface MachineReaderDeps {
+  readonly calls: Pick<Ec2Calls, 'describeInstances'>
+  readonly clock: Clock
+  readonly installation: string
+}
+
+/** Machines by the node that they were made for: more than one while a second one is still there. */
+export type MachinesByNode = ReadonlyMap<string, readonly Machine[]>
+
+/** Milliseconds that a question waits for others to go with it. */
+const waitMs = 10
+/** What EC2 takes as values of one filter. */
+const filterValues = 200
+/** Milliseconds for which a look at all machines answers for each: EC2 itself is not fresher than that. */
+export const freshMs = 2_000
+/** Looks at single nodes within `freshMs` after which a look at all is cheaper: a pass over the fleet is under way. */
+const looksBeforeAll = 2
+
+/**
+ * Reads machines with few calls: questions of the same moment become one, and when they keep coming, one look at
+ * everything (1,000 machines a call) answers them all for a short while.
+ */
+export class MachineReader {
+  readonly #deps: MachineReaderDeps
+  readonly #single: Batched<readonly Machine[]>
+  #snapshot: { readonly at: number; readonly machines: MachinesByNode } | undefined
+  /** When this process changed a node's machine: what was seen before that says nothing of it. */
+  readonly #changes = new Map<string, number>()
+  #looks: number[] = []
+  #everything: Promise<MachinesByNode> | undefined
+
+  constructor(deps: MachineReaderDeps) {
+    this.#deps = deps
+    this.#single = new Batched({ waitMs, load: (nodeIds) => this.#look(nodeIds) })
+  }
+
+  /** At most `freshMs` old, and never older than what this process did to the node. */
+  async get(nodeId: string): Promise<readonly Machine[]> {
+    const seen = this.#snapshot
+    const isFresh = seen !== undefined && this.#now() - seen.at < freshMs
+    if (isFresh && (this.#changes.get(nodeId) ?? -1) < seen.at) return seen.machines.get(nodeId) ?? []
+    return this.fresh(nodeId)
+  }
+
+  /** Asked of EC2 after this call. */
+  async fresh(nodeId: string): Promise<readonly Machine[]> {
+    return (await this.#single.get(nodeId)) ?? []
+  }
+
+  /** Every machine of this installation that EC2 still shows, ended ones too. */
+  async all(): Promise<MachinesByNode> {
+    const at = this.#now()
+    const machines = byNode(
+      await everyPage((page) => this.#deps.calls.describeInstances({ ...oursOnly(this.#deps.installation), ...page })),
+    )
+    if (at >= (this.#snapshot?.at ?? 0)) this.#snapshot = { at, machines }
+    for (const [nodeId, changed] of this.#changes) if (changed < at - freshMs) this.#changes.delete(nodeId)
+    return machines
+  }
+
+  /** To be called after each change of a node's machine. */
+  changed(nodeId: string): void {
+    this.#changes.set(nodeId, this.#now())
+  }
+
+  async #look(nodeIds: readonly string[]): Promise<MachinesByNode> {
+    const now = this.#now()
+    this.#looks = this.#looks.filter((at) => at > now - freshMs)
+    if (nodeIds.length > filterValues || this.#looks.length >= looksBeforeAll) return this.#lookAtAll()
+    this.#looks.push(now)
+    const filter = oursOnly(this.#deps.installation, { node: nodeIds })
+    return byNode(await everyPage((page) => this.#deps.calls.describeInstances({ ...filter, ...page })))
+  }
+
+  /** One at a time; who asks while one is under way waits for the next, which has begun after the question. */
+  async #lookAtAll(): Promise<MachinesByNode> {
+    while (this.#everything !== undefined) await this.#everything.catch(() => undefined)
+    this.#everything = this.all()
+    try {
+      return await this.#everything
+    } finally {
+      this.#everything = undefined
+    }
+  }
+
+  #now(): number {
+    return this.#deps.clock.now().getTime()
+  }
+}
+
+/** Every item of every page. */
+export async function everyPage<Item>(
+  ask: (page: { readonly next?: string }) => Promise<Page<Item>>,
+): Promise<readonly Item[]> {
+  const items: Item[] = []
+  let page: { readonly next?: string } = {}
+  do {
+    const answer: Page<Item> = await ask(page)
+    items.push(...answer.items)
+    page = answer.next === undefined ? {} : { next: answer.next }
+  } while (page.next !== undefined)
+  return items
+}
+
+function byNode(machines: readonly Machine[]): MachinesByNode {
+  const found = new Map<string, Machine[]>()
+  for (const machine of machines) {
+    const nodeId = machine.tags[tagNames.node]
+    // Somebody's own, with our tag: not a node.
+    if (nodeId === undefined) continue
+    const those = found.get(nodeId)
+    if (those === undefined) found.set(nodeId, [machine])
+    else those.push(machine)
+  }
+  return found
+}
