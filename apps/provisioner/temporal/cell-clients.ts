@@ -1,9 +1,9 @@
 import { systemActor } from '#libs/authz'
-import { nodePorts } from '#libs/domain/nodes'
+import { hasFrontend, nodePorts } from '#libs/domain/nodes'
 import { openSigningKey, tokenSigner } from '#libs/keyring'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
-import { listNodes } from '#libs/store/nodes'
+import { listNodes, type NodeRow } from '#libs/store/nodes'
 import { remembered } from '../remembered.ts'
 import { type CellClient, CellError } from './cell-client.ts'
 import { GrpcCellClient } from './grpc-cell-client.ts'
@@ -22,8 +22,19 @@ interface Connected {
   readonly client: CellClient
 }
 
-/** One connection to each cell's API, with the administrator's token; made anew when the cell's first node moved. */
-export class CellClients {
+/** The APIs of cells. */
+export interface CellClientSource {
+  /** @throws CellError `unavailable` while the cell has no node with an address. */
+  of(cellId: string): Promise<CellClient>
+  /** The same for whoever has read the cell's nodes already. */
+  at(cellId: string, nodes: readonly Pick<NodeRow, 'state' | 'role' | 'address'>[]): CellClient
+  /** Closes what is open to other cells than these: they are gone. */
+  keepOnly(cellIds: ReadonlySet<string>): void
+  close(): void
+}
+
+/** One connection to each cell's API, with the administrator's token; made anew when the cell's first frontend moved. */
+export class CellClients implements CellClientSource {
   readonly #deps: CellClientsDeps
   readonly #connected = new Map<string, Connected>()
 
@@ -31,11 +42,14 @@ export class CellClients {
     this.#deps = deps
   }
 
-  /** @throws CellError `unavailable` while the cell has no node with an address. */
   async of(cellId: string): Promise<CellClient> {
     const nodes = await listNodes(this.#deps.database.all, system.authorize('node', 'list', { fleet: true }), cellId)
-    const node =
-      nodes.find((candidate) => candidate.state === 'ready') ?? nodes.find((candidate) => candidate.address !== null)
+    return this.at(cellId, nodes)
+  }
+
+  at(cellId: string, nodes: readonly Pick<NodeRow, 'state' | 'role' | 'address'>[]): CellClient {
+    const frontends = nodes.filter(({ role, address }) => hasFrontend(role) && address !== null)
+    const node = frontends.find((candidate) => candidate.state === 'ready') ?? frontends[0]
     if (node === undefined || node.address === null)
       throw new CellError('unavailable', `the cell ${cellId} has no node yet`)
     const present = this.#connected.get(cellId)
@@ -47,6 +61,14 @@ export class CellClients {
     })
     this.#connected.set(cellId, { address: node.address, client })
     return client
+  }
+
+  keepOnly(cellIds: ReadonlySet<string>): void {
+    for (const [cellId, { client }] of this.#connected) {
+      if (cellIds.has(cellId)) continue
+      client.close()
+      this.#connected.delete(cellId)
+    }
   }
 
   close(): void {
