@@ -63,6 +63,24 @@ module.exports = {
     ),
     forbid('libs-not-to-apps', { path: '^libs/' }, { path: '^(apps|infra)/' }, 'A library does not know who uses it.'),
     forbid(
+      'nobody-imports-infra',
+      { path: '^apps/' },
+      { path: '^infra/' },
+      'The product does not know what it was deployed with.',
+    ),
+    forbid(
+      'infra-alone',
+      { path: '^infra/', pathNot: test },
+      { path: '^(apps|libs)/', pathNot: '^libs/(config|domain/nodes)/' },
+      'infra may import libs/config and libs/domain/nodes: what is to be deployed, and the ports of nodes.',
+    ),
+    forbid(
+      'machines-alone',
+      { path: '^infra/instance/', pathNot: test },
+      { path: '^(apps|libs|infra)/', pathNot: '^infra/instance/' },
+      'Of infra/, this alone is on the machines.',
+    ),
+    forbid(
       'apps-apart',
       { path: '^apps/([^/]+)/', pathNot: test },
       { path: '^apps/', pathNot: '^apps/$1/' },
@@ -143,7 +161,7 @@ module.exports = {
     ),
     forbid(
       'no-dev-dependency-in-product',
-      { path: '^(apps|libs|infra)/', pathNot: test },
+      { path: '^(apps|libs|infra/instance)/', pathNot: test },
       { dependencyTypes: ['npm-dev'], pathNot: 'node_modules/@types/' },
       'It would be missing after `npm ci --omit=dev`.',
     ),
@@ -152,6 +170,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^infra/cdk[.]out/' },
     // TypeScript 7 has no API for tools to parse with.
     parser: 'swc',
     tsPreCompilationDeps: true,

@@ -26,6 +26,15 @@ const breaches: Readonly<Record<string, readonly (readonly [file: string, import
   'apps-node-libs': [['apps/node/a.ts', '#libs/store']],
   'apps-aqueduct-libs': [['apps/aqueduct/a.ts', '#libs/jobs']],
   'apps-console-libs': [['apps/console/a.ts', '#libs/base']],
+  'nobody-imports-infra': [['apps/api/i.ts', '../../infra/app.ts']],
+  'infra-alone': [
+    ['infra/a.ts', '#libs/store'],
+    ['infra/b.ts', '../apps/api/main.ts'],
+  ],
+  'machines-alone': [
+    ['infra/instance/a.ts', '../app.ts'],
+    ['infra/instance/b.ts', '#libs/config'],
+  ],
   'libs-not-to-apps': [['libs/base/b.ts', '../../apps/api/main.ts']],
   'apps-apart': [['apps/api/b.ts', '../provisioner/main.ts']],
   'lib-by-its-door': [['apps/api/c.ts', '../../libs/base/errors.ts']],
@@ -64,6 +73,8 @@ const fine = [
   ['libs/domain/edges/fine.ts', '#libs/domain/nodes'],
   ['libs/store/fine.ts', 'kysely'],
   ['apps/provisioner/collectors/fine.ts', '#libs/store/cells'],
+  ['infra/fine.ts', '#libs/domain/nodes'],
+  ['infra/network/fine.ts', '../instance/part.ts'],
   ['libs/base/two.ts', './one.ts'],
   ['test/integration/fine.test.ts', '../../apps/api/main.ts'],
 ] as const
@@ -90,6 +101,8 @@ const empty = [
   'libs/base/errors.ts',
   'libs/store/cells/index.ts',
   'apps/api/main.ts',
+  'infra/app.ts',
+  'infra/instance/part.ts',
   'apps/provisioner/drivers/contract.ts',
   'test/harness/postgres.ts',
 ]
@@ -117,7 +130,17 @@ beforeAll(() => {
   }
   write('libs/base/types-count.ts', "import type { Thing } from '#libs/config'\nexport type Other = Thing\n")
   write('libs/base/laziness-counts.ts', "export const lazy = () => import('#libs/config')\n")
-  const args = ['--config', '.dependency-cruiser.cjs', '--no-cache', '--output-type', 'json', 'apps', 'libs', 'test']
+  const args = [
+    '--config',
+    '.dependency-cruiser.cjs',
+    '--no-cache',
+    '--output-type',
+    'json',
+    'apps',
+    'libs',
+    'infra',
+    'test',
+  ]
   const report = execFileSync(join(root, 'node_modules/.bin/depcruise'), args, {
     cwd: folder,
     encoding: 'utf8',
