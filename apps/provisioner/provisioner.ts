@@ -1,7 +1,10 @@
+import { systemActor } from '#libs/authz'
 import { systemClock } from '#libs/base'
+import type { Region } from '#libs/config'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
 import { pruneAuditLog } from '#libs/store/audit'
+import { installationId, installationId } from '#libs/store/installation'
 import { forgetIdleBuckets } from '#libs/store/request-leases'
 import { Counter, Histogram, type Logger, type Registry } from '#libs/telemetry'
 import { createCellDatabases, dropCellDatabases } from './cells/databases.ts'
@@ -9,15 +12,20 @@ import { releases } from './cells/releases.ts'
 import { forgetOldOperations } from './collectors/ended-operations.ts'
 import { collectOrphanNamespaces } from './collectors/orphan-namespaces.ts'
 import { collectOrphanNexusEndpoints } from './collectors/orphan-nexus-endpoints.ts'
-import { collectOrphanNodes } from './collectors/orphan-nodes.ts'
+import { orphanRounds } from './collectors/orphan-rounds.ts'
 import { failOverdueOperations } from './collectors/overdue-operations.ts'
+import { compareZones } from './collectors/zone-records.ts'
+import { dnsByRegion } from './dns/dns-by-region.ts'
+import { keptNames } from './dns/kept-names.ts'
 import type { NodeDriver } from './drivers/contract.ts'
 import { reconcileCell } from './reconcilers/cells/reconcile.ts'
 import { renewCertificates } from './reconcilers/certificates/renew.ts'
+import { publishCellNames } from './reconcilers/names/cell-names.ts'
 import { ProbedEdgeAccess } from './reconcilers/namespaces/probed-edge-access.ts'
 import { reconcileNamespace } from './reconcilers/namespaces/reconcile.ts'
 import { ProbedRouterAccess } from './reconcilers/nexus-endpoints/probed-router-access.ts'
 import { reconcileNexusEndpoint } from './reconcilers/nexus-endpoints/reconcile.ts'
+import { LaunchGuard } from './reconcilers/nodes/launch-guard.ts'
 import { reconcileNode } from './reconcilers/nodes/reconcile.ts'
 import { createOutward } from './reconcilers/outward.ts'
 import { roundMetrics } from './round-metrics.ts'
@@ -32,7 +40,8 @@ export interface ProvisionerDeps {
   readonly settings: ProvisionerSettings
   readonly database: Database
   readonly sealer: Sealer
-  readonly drivers: readonly NodeDriver[]
+  /** By region id. One driver may serve several regions. */
+  readonly drivers: ReadonlyMap<string, NodeDriver>
   readonly logger: Logger
   readonly registry: Registry
   /** Ends the process as SIGKILL does, for the crash point. */
@@ -53,7 +62,20 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
   const router = new ProbedRouterAccess({ database, sealer })
   const { cellDatabaseUrl: adminUrl, temporalServer: server, temporalSqlTool } = settings
   const known = releases({ server, sqlTool: temporalSqlTool }, settings.temporalReleases)
+  const system = systemActor('provisioner')
+  const installation = await installationId(database.all, system.authorize('orphan', 'update', { fleet: true }))
+  const dnsOf = dnsByRegion(settings.regions, installation)
+  const names = keptNames(dnsOf, settings.domain)
+  const driver = (regionId: string) => driverOf(deps.drivers, regionId)
+  const launchGuard = new LaunchGuard({
+    database,
+    clock,
+    nodeLimit: (regionId) => nodeLimitOf(settings.regions, regionId),
+    onRefused: refusedLaunches(registry),
+  })
   const common = { database, sealer, clock, logger, outward, cellClient }
+  const orphans = systemActor('provisioner').authorize('orphan', 'update', { fleet: true })
+  const installation = await installationId(database.all, orphans)
   const runner = await startWorker({
     database,
     pool: database.pool,
@@ -62,24 +84,30 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
     logger,
     reconcilers: {
       'reconcile-namespace': (id) =>
-        reconcileNamespace({ ...common, edge, regions: settings.regions, namespaceLimit: settings.namespaceLimit }, id),
+        reconcileNamespace(
+          { ...common, edge, names, regions: settings.regions, namespaceLimit: settings.namespaceLimit },
+          id,
+        ),
       'reconcile-nexus-endpoint': (id) => reconcileNexusEndpoint({ ...common, router }, id),
       'reconcile-cell': (id) =>
         reconcileCell(
           {
             ...common,
+            regions: settings.regions,
+            driver,
             databases: {
               create: async (cellId, password, serverVersion) => {
-                await createCellDatabases({ adminUrl, sqlTool: known.sqlToolOf(serverVersion) }, cellId, password)
+                const sqlTool = known.sqlToolOf(serverVersion)
+                await createCellDatabases({ adminUrl, sqlTool, installation }, cellId, password)
               },
-              drop: (cellId) => dropCellDatabases({ adminUrl }, cellId),
+              drop: (cellId) => dropCellDatabases({ adminUrl, installation }, cellId),
             },
           },
           id,
         ),
       'reconcile-node': (id) =>
         reconcileNode(
-          { ...common, ...settings, releases: known, driver: (name) => driverNamed(deps.drivers, name) },
+          { ...common, ...settings, releases: known, launchGuard, driver },
           id,
         ),
     },
@@ -105,19 +133,35 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
       work: () => pruneAuditLog(database, daysAgo(settings.auditRetentionDays)),
     },
     {
-      name: 'orphan nodes',
-      everyMs: 15_000,
+      name: 'names of cells',
+      everyMs: 1_000,
+      work: () => publishCellNames({ database, logger, outward, dnsOf, domain: settings.domain }),
+    },
+    {
+      name: 'zones',
+      everyMs: 60_000,
       shared: true,
       work: () =>
-        collectOrphanNodes({
+        compareZones({
           database,
           logger,
           clock,
           outward,
-          drivers: deps.drivers,
+          dnsOf,
+          regions: settings.regions.map((region) => region.id),
+          domain: settings.domain,
           graceMs: settings.orphanGraceSeconds * 1000,
         }),
     },
+    ...orphanRounds({
+      ...common,
+      registry,
+      installation,
+      regions: settings.regions,
+      driverOf: (region) => driver(region.id),
+      cellDatabaseUrl: adminUrl,
+      graceMs: settings.orphanGraceSeconds * 1000,
+    }),
     {
       name: 'orphan namespaces',
       everyMs: 60_000,
@@ -149,11 +193,26 @@ function daysAgo(days: number): Date {
   return new Date(systemClock.now().getTime() - days * 86_400_000)
 }
 
-function driverNamed(drivers: readonly NodeDriver[], name: string): NodeDriver {
-  const driver = drivers.find((candidate) => candidate.name === name)
-  if (driver === undefined)
-    throw new Error(`no region of this installation has the driver ${name}: see AQUEDUCT_REGIONS`)
+function driverOf(drivers: ReadonlyMap<string, NodeDriver>, regionId: string): NodeDriver {
+  const driver = drivers.get(regionId)
+  if (driver === undefined) throw new Error(`the region ${regionId} is not among AQUEDUCT_REGIONS any more`)
   return driver
+}
+
+function nodeLimitOf(regions: readonly Region[], regionId: string): number {
+  const region = regions.find(({ id }) => id === regionId)
+  if (region === undefined) throw new Error(`the region ${regionId} is not among AQUEDUCT_REGIONS any more`)
+  return region.nodeLimit
+}
+
+function refusedLaunches(registry: Registry) {
+  const refused = new Counter({
+    name: 'aqueduct_provisioner_launches_refused_total',
+    help: 'Machines that were not launched because a cell or region is full, or because the last ones died',
+    labelNames: ['reason'],
+    registers: [registry],
+  })
+  return (reason: string) => refused.inc({ reason })
 }
 
 function stepMetrics(registry: Registry) {

@@ -18,7 +18,15 @@ export interface Region {
     readonly instanceTypes?: Readonly<Record<string, readonly string[]>>
   }
   /** Where the names of namespaces are kept. */
-  readonly dns: { readonly provider: 'none' } | { readonly provider: 'route53'; readonly hostedZoneId: string }
+  readonly dns:
+    | { readonly provider: 'none' }
+    | {
+        readonly provider: 'route53'
+        /** Of the zone that holds the names: the product's domain, or one above it. */
+        readonly hostedZoneId: string
+        /** Instead of AWS's own: for tests. */
+        readonly endpoint?: string
+      }
   /** The driver's own settings, checked by the driver. */
   readonly options: Readonly<Record<string, unknown>>
 }
@@ -107,8 +115,17 @@ function readInstanceTypes(where: string, value: unknown): Readonly<Record<strin
 function readDns(where: string, value: unknown): Region['dns'] {
   if (value === undefined) return { provider: 'none' }
   if (isRecord(value) && value.provider === 'none') return { provider: 'none' }
-  if (isRecord(value) && value.provider === 'route53' && typeof value.hostedZoneId === 'string') {
-    return { provider: 'route53', hostedZoneId: value.hostedZoneId }
+  if (isRecord(value) && value.provider === 'route53') {
+    const { provider, hostedZoneId, endpoint, ...others } = value
+    const [strange] = Object.keys(others)
+    if (strange !== undefined) throw new Error(`${where}: dns has no ${strange}: only provider and hostedZoneId`)
+    if (typeof hostedZoneId !== 'string' || !/^[A-Z0-9]{1,32}$/.test(hostedZoneId)) {
+      throw new Error(`${where}: dns.hostedZoneId must be a zone's id, as in Z0123456789ABC, without /hostedzone/`)
+    }
+    if (endpoint !== undefined && !(typeof endpoint === 'string' && URL.canParse(endpoint))) {
+      throw new Error(`${where}: dns.endpoint must be a URL`)
+    }
+    return { provider, hostedZoneId, ...(endpoint === undefined ? {} : { endpoint }) }
   }
   throw new Error(`${where}: dns must be {"provider": "none"} or {"provider": "route53", "hostedZoneId": "Z…"}`)
 }

@@ -5,13 +5,18 @@ import { Database } from '#libs/store'
 import { createLogger } from '#libs/telemetry'
 import { releases } from '../../apps/provisioner/cells/releases.ts'
 import { collectOrphanNexusEndpoints } from '../../apps/provisioner/collectors/orphan-nexus-endpoints.ts'
+import type { Dns } from '../../apps/provisioner/dns/contract.ts'
+import { keptNames } from '../../apps/provisioner/dns/kept-names.ts'
+import { noDns } from '../../apps/provisioner/dns/no-dns.ts'
 import { FakeDriver } from '../../apps/provisioner/drivers/fake/driver.ts'
 import { reconcileCell } from '../../apps/provisioner/reconcilers/cells/reconcile.ts'
+import { publishCellNames } from '../../apps/provisioner/reconcilers/names/cell-names.ts'
 import type { EdgeAccess } from '../../apps/provisioner/reconcilers/namespaces/edge-access.ts'
 import { reconcileNamespace } from '../../apps/provisioner/reconcilers/namespaces/reconcile.ts'
 import type { Next } from '../../apps/provisioner/reconcilers/next.ts'
 import { reconcileNexusEndpoint } from '../../apps/provisioner/reconcilers/nexus-endpoints/reconcile.ts'
 import type { RouterAccess } from '../../apps/provisioner/reconcilers/nexus-endpoints/router-access.ts'
+import { LaunchGuard } from '../../apps/provisioner/reconcilers/nodes/launch-guard.ts'
 import { reconcileNode } from '../../apps/provisioner/reconcilers/nodes/reconcile.ts'
 import type { Outward } from '../../apps/provisioner/reconcilers/outward.ts'
 import { FakeCellClient } from '../../apps/provisioner/temporal/fake-cell-client.ts'
@@ -44,6 +49,8 @@ export class SmallWorld {
   readonly driver = new FakeDriver({ startingReads: 1 })
   readonly cell = new FakeCellClient()
   readonly databases = new Set<string>()
+  /** Who keeps names. */
+  dns: Dns = noDns
   /** Every outward call in its order. */
   readonly steps: string[] = []
   loss: Loss | undefined
@@ -85,12 +92,19 @@ export class SmallWorld {
     const clock: Clock = { now: () => new Date(this.#now) }
     return {
       database: this.database,
+      launchGuard: new LaunchGuard({
+        database: this.database,
+        clock,
+        nodeLimit: () => 100,
+        onRefused: () => undefined,
+      }),
       sealer: sealer(Buffer.from(testMasterKey)),
       clock,
       logger: createLogger('small-world', 'silent'),
       outward: this.#outward,
       cellClient: async () => this.cell,
       edge: this.#edge,
+      names: keptNames(() => this.dns, 'example.com'),
       router: this.#router,
       regions: [region],
       namespaceLimit: 2,
@@ -173,6 +187,11 @@ export class SmallWorld {
     return collectOrphanNexusEndpoints(this.#deps)
   }
 
+  /** One round over the names of cells. */
+  async publishCellNames(): Promise<void> {
+    await publishCellNames({ ...this.#deps, dnsOf: () => this.dns, domain: 'example.com' })
+  }
+
   /** One pass over one cell, whatever its state. */
   async passCell(cellId: string): Promise<Next | 'lost'> {
     return this.#run(() => reconcileCell(this.#deps, cellId))
@@ -210,7 +229,7 @@ export class SmallWorld {
     const cells = await ids("select id from cells where state in ('creating', 'deleting')")
     const nodes = await ids(
       `select n.id from nodes n join cells c on c.id = n.cell_id
-       where n.state in ('creating', 'deleting') or (n.state = 'ready' and n.limits_held < c.limits_version)`,
+       where n.state in ('creating', 'draining', 'deleting') or (n.state = 'ready' and n.limits_held < c.limits_version)`,
     )
     return [
       ...namespaces.map((id) => () => reconcileNamespace(this.#deps, id)),

@@ -13,6 +13,7 @@ export {
   type ObservedAtEdge,
   type ObservedInCell,
   type ObservedLimits,
+  type ObservedName,
   type ObservedNamespace,
   plan,
 } from './plan.ts'

@@ -9,6 +9,7 @@ import {
   type ObservedAtEdge,
   type ObservedInCell,
   type ObservedLimits,
+  type ObservedName,
   type ObservedNamespace,
   plan,
 } from '#libs/domain/namespaces'
@@ -23,9 +24,11 @@ const wanted: DesiredNamespace = {
   limits: {},
   generation: 2,
   deleted: false,
+  nameTarget: undefined,
 }
 const present: ObservedInCell & { kind: 'present' } = { kind: 'present', owner, retentionDays: 30, aliases: {} }
 const byDefault: ObservedLimits = { kind: 'default' }
+const noName: ObservedName = { kind: 'absent' }
 const serving: ObservedAtEdge = { kind: 'serving', generation: 2 }
 
 const kinds = (steps: readonly NamespaceStep[]) => steps.map((step) => step.kind)
@@ -47,7 +50,7 @@ describe('plan', () => {
     ['somebody else’s', foreign, { kind: 'absent' }, ['fail']],
     ['half deleted', { kind: 'deleting' }, { kind: 'absent' }, ['fail']],
   ])('wanted, %s', (_, cell, edge, steps) => {
-    expect(kinds(plan(wanted, { cell, edge, limits: byDefault }))).toEqual(steps)
+    expect(kinds(plan(wanted, { cell, edge, limits: byDefault, name: noName }))).toEqual(steps)
   })
 
   it.each<[string, ObservedInCell, ObservedAtEdge, readonly string[]]>([
@@ -58,11 +61,13 @@ describe('plan', () => {
     ['never made', { kind: 'absent' }, { kind: 'absent' }, ['done']],
     ['somebody else’s', foreign, { kind: 'absent' }, ['done']],
   ])('unwanted, %s', (_, cell, edge, steps) => {
-    expect(kinds(plan({ ...wanted, deleted: true }, { cell, edge, limits: byDefault }))).toEqual(steps)
+    expect(kinds(plan({ ...wanted, deleted: true }, { cell, edge, limits: byDefault, name: noName }))).toEqual(steps)
   })
 
   it('waits for what is left of the cell’s cache time', () => {
-    expect(plan(wanted, { cell: { ...present, sinceUpdateMs: 500 }, edge: serving, limits: byDefault })[0]).toEqual({
+    expect(
+      plan(wanted, { cell: { ...present, sinceUpdateMs: 500 }, edge: serving, limits: byDefault, name: noName })[0],
+    ).toEqual({
       kind: 'wait-cell-cache',
       ms: cellCacheMs - 500,
     })
@@ -80,7 +85,7 @@ describe('plan', () => {
     ['one too many', {}, { Keyword01: 'A' }, ['drop-aliases', 'wait-cell-cache', 'done']],
     ['none but those there', { Keyword01: 'A' }, { Keyword01: 'A' }, ['done']],
   ])('search attributes: %s', (_, aliases, there, steps) => {
-    const observed = { cell: { ...present, aliases: there }, edge: serving, limits: byDefault }
+    const observed = { cell: { ...present, aliases: there }, edge: serving, limits: byDefault, name: noName }
     expect(kinds(plan({ ...wanted, aliases }, observed))).toEqual(steps)
   })
 
@@ -89,6 +94,7 @@ describe('plan', () => {
       cell: { ...present, aliases: { Keyword01: 'A', Keyword02: 'B', Int01: 'C' } },
       edge: serving,
       limits: byDefault,
+      name: noName,
     }
     const aliases = { Keyword01: 'B', Keyword02: 'A', Int01: 'C' }
     expect(plan({ ...wanted, aliases }, observed).slice(0, 2)).toEqual([
@@ -98,7 +104,12 @@ describe('plan', () => {
   })
 
   it('names the columns of a new namespace before it is served', () => {
-    const observed: ObservedNamespace = { cell: { kind: 'absent' }, edge: { kind: 'absent' }, limits: byDefault }
+    const observed: ObservedNamespace = {
+      cell: { kind: 'absent' },
+      edge: { kind: 'absent' },
+      limits: byDefault,
+      name: noName,
+    }
     expect(kinds(plan({ ...wanted, aliases: { Keyword01: 'A' } }, observed))).toEqual([
       'register',
       'set-aliases',
@@ -123,12 +134,17 @@ describe('plan', () => {
     ],
     ['none any more', {}, { kind: 'acting', limits: limited }, ['ask-limits', 'await-limits', 'done']],
   ])('limits: %s', (_, limits, observed, steps) => {
-    const seen = { cell: present, edge: serving, limits: observed }
+    const seen = { cell: present, edge: serving, limits: observed, name: noName }
     expect(kinds(plan({ ...wanted, limits }, seen))).toEqual(steps)
   })
 
   it('asks for limits before all, and waits for them before the edge', () => {
-    const observed: ObservedNamespace = { cell: { kind: 'absent' }, edge: { kind: 'absent' }, limits: byDefault }
+    const observed: ObservedNamespace = {
+      cell: { kind: 'absent' },
+      edge: { kind: 'absent' },
+      limits: byDefault,
+      name: noName,
+    }
     expect(kinds(plan({ ...wanted, limits: limited }, observed))).toEqual([
       'ask-limits',
       'register',
@@ -138,13 +154,28 @@ describe('plan', () => {
     ])
   })
 
+  it('leads the name to the cell last, and away from it first', () => {
+    const named = { ...wanted, nameTarget: 'cell-1.cells.example.com' }
+    const name = (target: string): ObservedName => ({ kind: 'present', target })
+    const there = { cell: present, edge: serving, limits: byDefault }
+    const absent: ObservedNamespace = { ...there, cell: { kind: 'absent' }, edge: { kind: 'absent' }, name: noName }
+    expect(kinds(plan(named, absent))).toEqual(['register', 'serve-at-edge', 'publish-name', 'done'])
+    expect(kinds(plan(named, { ...there, name: name('cell-1.cells.example.com') }))).toEqual(['done'])
+    expect(kinds(plan(named, { ...there, name: name('cell-2.cells.example.com') }))).toEqual(['publish-name', 'done'])
+    expect(kinds(plan(named, { ...there, name: { kind: 'unknown' } }))).toEqual(['publish-name', 'done'])
+    const [first] = plan({ ...named, deleted: true }, { ...there, name: { kind: 'unknown' } })
+    expect(first?.kind).toBe('withdraw-name')
+  })
+
   const fates = fc.array(fc.constantFrom<Fate>('ok', 'before', 'after'), { maxLength: 14 })
 
   it('brings a namespace up, changes it and deletes it, whatever crashes in between', () => {
     fc.assert(
       fc.property(fates, fates, fates, (creating, updating, deleting) => {
         const world = new World()
-        world.reconcile({ ...wanted, aliases: { Keyword01: 'A' } }, creating)
+        const nameTarget = 'cell-1.cells.example.com'
+        world.reconcile({ ...wanted, nameTarget, aliases: { Keyword01: 'A' } }, creating)
+        expect(world.pointsAt).toBe(nameTarget)
         expect(world.cell).toEqual({ owner, retentionDays: 30, aliases: { Keyword01: 'A' } })
         expect(world.edge).toBe(2)
         const aliases = { Keyword01: 'B', Keyword02: 'A' }
@@ -154,6 +185,7 @@ describe('plan', () => {
         expect(world.edge).toBe(3)
         world.reconcile({ ...wanted, generation: 4, deleted: true }, deleting)
         expect(world.cell).toBeUndefined()
+        expect(world.pointsAt).toBeUndefined()
         expect(world.edge).toBeUndefined()
       }),
     )
@@ -176,6 +208,7 @@ interface Observed {
   cell: ObservedInCell
   edge: ObservedAtEdge
   limits: ObservedLimits
+  name: ObservedName
 }
 
 type Fate = 'ok' | 'before' | 'after'
@@ -185,7 +218,13 @@ class World {
   cell: { owner: string; retentionDays: number; aliases: Aliases } | undefined
   edge: number | undefined
   limits: CellLimits = {}
-  #observed: Observed = { cell: { kind: 'absent' }, edge: { kind: 'absent' }, limits: { kind: 'default' } }
+  pointsAt: string | undefined
+  #observed: Observed = {
+    cell: { kind: 'absent' },
+    edge: { kind: 'absent' },
+    limits: { kind: 'default' },
+    name: { kind: 'absent' },
+  }
   #registered = false
 
   reconcile(desired: DesiredNamespace, fates: readonly Fate[], passes = fates.length + 14): void {
@@ -208,6 +247,12 @@ class World {
       case 'serve-at-edge':
       case 'remove-from-edge':
         return this.#call(fate, { edge: { kind: 'unknown' } }, () => this.#callEdge(step))
+      case 'publish-name':
+      case 'withdraw-name':
+        return this.#call(fate, { name: { kind: 'unknown' } }, () => {
+          this.pointsAt = step.kind === 'publish-name' ? step.target : undefined
+          return { name: this.pointsAt === undefined ? { kind: 'absent' } : { kind: 'present', target: this.pointsAt } }
+        })
       case 'wait-cell-cache':
         if (fate === 'ok') this.#observed.cell = this.#look()
         return

@@ -20,6 +20,8 @@ export interface DesiredNamespace {
   readonly limits: CellLimits
   readonly generation: number
   readonly deleted: boolean
+  /** What its name in DNS is to point at; undefined where nobody keeps names. */
+  readonly nameTarget: string | undefined
 }
 
 export type Aliases = Readonly<Record<string, string>>
@@ -45,6 +47,12 @@ export type ObservedAtEdge =
   | { readonly kind: 'unknown' }
   | { readonly kind: 'serving'; readonly generation: number }
 
+/** What was last accepted by whoever keeps its name. */
+export type ObservedName =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'present'; readonly target: string }
+
 /** What the cell's nodes hold for it. `asked`: they stand in the nodes' manifests, or will in the next. */
 export type ObservedLimits =
   | { readonly kind: 'default' }
@@ -55,6 +63,7 @@ export interface ObservedNamespace {
   readonly cell: ObservedInCell
   readonly edge: ObservedAtEdge
   readonly limits: ObservedLimits
+  readonly name: ObservedName
 }
 
 /** One idempotent outward call, or one wait. */
@@ -88,6 +97,9 @@ export type NamespaceStep =
   | { readonly kind: 'await-limits'; readonly id: string; readonly limits: CellLimits }
   /** Wait until the edge answers with this generation or a later one. */
   | { readonly kind: 'serve-at-edge'; readonly id: string; readonly generation: number }
+  /** Have its name point at the cell's edges. */
+  | { readonly kind: 'publish-name'; readonly id: string; readonly target: string }
+  | { readonly kind: 'withdraw-name'; readonly id: string }
   /** Wait until no edge of the cell has it any more. */
   | { readonly kind: 'remove-from-edge'; readonly id: string }
   /** DeleteNamespace, after a look that it is the owner's (nothing will register the name again); none there is success. */
@@ -106,7 +118,7 @@ export function plan(desired: DesiredNamespace, observed: ObservedNamespace): Na
   return desired.deleted ? planDeletion(desired, observed) : planPresence(desired, observed)
 }
 
-function planPresence(desired: DesiredNamespace, { cell, edge, limits }: ObservedNamespace): NamespaceStep[] {
+function planPresence(desired: DesiredNamespace, { cell, edge, limits, name }: ObservedNamespace): NamespaceStep[] {
   const inCell = planInCell(desired, cell)
   if (inCell.some((step) => step.kind === 'fail')) return inCell
   const { ask, wait } = planLimits(desired, limits)
@@ -116,7 +128,13 @@ function planPresence(desired: DesiredNamespace, { cell, edge, limits }: Observe
     ? []
     : [{ kind: 'serve-at-edge', id: desired.id, generation: desired.generation }]
   // Asked for first, since to act takes them the longest.
-  return [...ask, ...inCell, ...wait, ...atEdge, { kind: 'done' }]
+  // Its edges serve it by then: nobody is led to where nothing answers.
+  return [...ask, ...inCell, ...wait, ...atEdge, ...planName(desired, name), { kind: 'done' }]
+}
+
+function planName({ id, nameTarget: target }: DesiredNamespace, name: ObservedName): NamespaceStep[] {
+  if (target === undefined || (name.kind === 'present' && name.target === target)) return []
+  return [{ kind: 'publish-name', id, target }]
 }
 
 function planLimits(
@@ -170,9 +188,12 @@ function planAliases({ id, aliases: wanted }: DesiredNamespace, present: Aliases
   ]
 }
 
-function planDeletion({ id, owner }: DesiredNamespace, { cell, edge }: ObservedNamespace): NamespaceStep[] {
-  // The edge goes first: no caller is ever led to a namespace that is half gone.
-  const atEdge: NamespaceStep[] = edge.kind === 'absent' ? [] : [{ kind: 'remove-from-edge', id }]
+function planDeletion({ id, owner }: DesiredNamespace, { cell, edge, name }: ObservedNamespace): NamespaceStep[] {
+  // The way goes first: no caller is ever led to a namespace that is half gone.
+  const atEdge: NamespaceStep[] = [
+    ...(name.kind === 'absent' ? [] : [{ kind: 'withdraw-name', id } as const]),
+    ...(edge.kind === 'absent' ? [] : [{ kind: 'remove-from-edge', id } as const]),
+  ]
   switch (cell.kind) {
     case 'absent':
       return [...atEdge, { kind: 'done' }]

@@ -18,6 +18,7 @@ export interface CellsTable {
   database_name: string
   database_password_sealed: string
   databases_observed: JSONColumnType<object> | null
+  name_observed: ColumnType<object | null, undefined, string | null>
   generation: Generated<number>
   limits_version: Generated<number>
   conditions: ColumnType<Record<string, unknown>, string | undefined, string>

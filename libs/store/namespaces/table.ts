@@ -16,6 +16,7 @@ export interface NamespacesTable {
   served: Generated<boolean>
   cell_observed: JSONColumnType<object> | null
   edge_observed: JSONColumnType<object> | null
+  name_observed: ColumnType<object | null, undefined, string | null>
   waiting_for: Generated<string>
   failures: Generated<number>
   lease_owner: string | null

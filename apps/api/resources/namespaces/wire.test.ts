@@ -80,6 +80,7 @@ function row(spec: NamespaceSpec, more: Partial<NamespaceRow> = {}): NamespaceRo
     served: true,
     cell_observed: null,
     edge_observed: null,
+    name_observed: null,
     waiting_for: '',
     failures: 0,
     lease_owner: null,

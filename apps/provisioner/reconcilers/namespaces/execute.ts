@@ -11,6 +11,7 @@ import type { StepDeps, StepTarget } from './step-target.ts'
 /** How long to wait before looking again, in milliseconds, when the edge did not follow within the step's own patience. */
 const edgeLagsMs = 250
 const cellDeletesMs = 250
+const nameLagsMs = 500
 
 /** Executes one step: says `unknown` before the outward call, and what was seen after it. */
 export async function executeStep(deps: StepDeps, target: StepTarget, step: NamespaceStep): Promise<Next> {
@@ -42,6 +43,10 @@ export async function executeStep(deps: StepDeps, target: StepTarget, step: Name
       return serveAtEdge(deps, target, step.generation)
     case 'remove-from-edge':
       return removeFromEdge(deps, target)
+    case 'publish-name':
+      return publishName(deps, target, step.target)
+    case 'withdraw-name':
+      return withdrawName(deps, target)
     case 'delete-from-cell':
       return deleteFromCell(deps, target, step.owner)
     case 'confirm-deleted':
@@ -150,6 +155,26 @@ async function removeFromEdge(deps: StepDeps, target: StepTarget): Promise<Next>
     return again(edgeLagsMs)
   }
   await note(deps, target, { edgeObserved: null })
+  return settled
+}
+
+async function publishName(deps: StepDeps, target: StepTarget, to: string): Promise<Next> {
+  const { row, cell } = target
+  const { values, reason = '' } = (cell.name_observed ?? {}) as { values?: readonly string[]; reason?: string }
+  if (values === undefined) {
+    await note(deps, target, { waitingFor: `the name of its cell is not published yet${reason && `: ${reason}`}` })
+    return again(nameLagsMs)
+  }
+  await note(deps, target, { nameObserved: { kind: 'unknown' }, waitingFor: 'its name is published' })
+  await deps.outward('publish-name', () => deps.names.publish(cell.region, row.id, to))
+  await note(deps, target, { nameObserved: { kind: 'present', target: to } })
+  return settled
+}
+
+async function withdrawName(deps: StepDeps, target: StepTarget): Promise<Next> {
+  await note(deps, target, { nameObserved: { kind: 'unknown' }, waitingFor: 'its name is withdrawn' })
+  await deps.outward('withdraw-name', () => deps.names.withdraw(target.cell.region, target.row.id))
+  await note(deps, target, { nameObserved: null })
   return settled
 }
 

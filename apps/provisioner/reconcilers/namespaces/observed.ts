@@ -23,8 +23,11 @@ export type CellRecord =
 /** `edge_observed` as it is written; null stands for absent. */
 export type EdgeRecord = { readonly kind: 'unknown' } | { readonly kind: 'serving'; readonly generation: number }
 
+/** `name_observed` as it is written; null stands for absent. */
+export type NameRecord = { readonly kind: 'unknown' } | { readonly kind: 'present'; readonly target: string }
+
 /** What the row asks for. The owner is the tenant: ids are never given twice, so nothing else can have the name. */
-export function desiredOf(row: NamespaceRow): DesiredNamespace {
+export function desiredOf(row: NamespaceRow, nameTarget: string | undefined): DesiredNamespace {
   return {
     id: row.id,
     owner: row.tenant_id,
@@ -33,6 +36,7 @@ export function desiredOf(row: NamespaceRow): DesiredNamespace {
     limits: cellLimitsOf(row.spec),
     generation: row.generation,
     deleted: row.state === 'deleting',
+    nameTarget,
   }
 }
 
@@ -43,6 +47,7 @@ export function observedOf(row: NamespaceRow, now: Date): ObservedNamespace {
     cell: cell === null ? { kind: 'absent' } : inCell(cell, now),
     edge: edge ?? { kind: 'absent' },
     limits: limitsOf(row),
+    name: (row.name_observed as NameRecord | null) ?? { kind: 'absent' },
   }
 }
 

@@ -75,7 +75,7 @@ async function advance(
     return again(cellComesUpMs)
   }
   for (;;) {
-    const [step] = plan(desiredOf(row), observedOf(row, deps.clock.now()))
+    const [step] = plan(desiredOf(row, deps.names.targetOf(cell.region, cell.id)), observedOf(row, deps.clock.now()))
     if (step === undefined || step.kind === 'done') return settle(deps, proof, fence, row.state)
     if (step.kind === 'fail') {
       await fail(deps, proof, row, step.reason)

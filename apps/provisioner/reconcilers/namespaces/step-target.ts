@@ -6,12 +6,14 @@ import type { NamespaceRow } from '#libs/store/namespaces'
 import type { CellClient } from '../../temporal/cell-client.ts'
 import type { Outward } from '../outward.ts'
 import type { EdgeAccess } from './edge-access.ts'
+import type { NameAccess } from './name-access.ts'
 
 export interface StepDeps {
   readonly database: Database
   readonly clock: Clock
   readonly outward: Outward
   readonly edge: EdgeAccess
+  readonly names: NameAccess
   /** The cell's own API, as its administrator. */
   readonly cellClient: (cellId: string) => Promise<CellClient>
 }

@@ -1,0 +1,1 @@
+export { cellHost, namespaceHost, nameTtlSeconds } from './hosts.ts'
