@@ -1,5 +1,12 @@
 export { Database, type DatabaseOptions, type Executor, type Trx } from './database.ts'
-export { type LeasedTable, releaseLease, StaleWriterError, takeLease } from './lease.ts'
+export {
+  assertLeaseHolds,
+  type LeasedTable,
+  releaseLease,
+  StaleWriterError,
+  takeLease,
+  withLease,
+} from './lease.ts'
 export { NewerSchemaError } from './migration/known-migrations.ts'
 export { type MigrateOptions, migrate } from './migration/migrate.ts'
 export { type DatabaseRole, roleUrl } from './migration/roles.ts'

@@ -1,14 +1,40 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { type RawBuilder, sql } from 'kysely'
 import type { Executor } from './database.ts'
 
 /** Nouns that a reconciler works on, one pass at a time. */
-export type LeasedTable = 'namespaces' | 'nexus_endpoints' | 'cells' | 'nodes'
+export type LeasedTable = 'namespaces' | 'nexus_endpoints' | 'cells' | 'nodes' | 'rollouts'
 
 /** Seconds. A pass renews its lease with each thing that it records; one that is lost leaves it behind for this long. */
 const leaseSeconds = 20
 
+/** When the lease of the pass that runs was last taken or renewed, by a clock that goes on while the process is stopped. */
+const running = new AsyncLocalStorage<{ renewedAt: number }>()
+
+/**
+ * Runs a pass, so that what it calls can ask whether its lease may still hold.
+ * @param renewedAt when the lease was asked for, by `performance.now()`.
+ */
+export function withLease<Result>(renewedAt: number, pass: () => Promise<Result>): Promise<Result> {
+  return running.run({ renewedAt }, pass)
+}
+
+/**
+ * To be asked right before a call that changes the world: a process that was stopped in the middle of a pass finds out here,
+ * before it does what was right then. Outside of a pass there is nothing to find out.
+ * @throws StaleWriterError when the lease has run out since the pass renewed it last.
+ */
+export function assertLeaseHolds(): void {
+  const lease = running.getStore()
+  if (lease === undefined || performance.now() - lease.renewedAt < leaseSeconds * 1000) return
+  throw new StaleWriterError('the lease ran out before the call')
+}
+
 /** Until when a lease that is taken or renewed now lasts. */
 export function newLeaseEnd(): RawBuilder<Date> {
+  // Before the statement is sent, and so before the database begins to count.
+  const lease = running.getStore()
+  if (lease !== undefined) lease.renewedAt = performance.now()
   return sql<Date>`now() + make_interval(secs => ${leaseSeconds})`
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type Database, type LeasedTable, releaseLease, StaleWriterError, takeLease } from '#libs/store'
+import { type Database, type LeasedTable, releaseLease, StaleWriterError, takeLease, withLease } from '#libs/store'
 import type { Logger } from '#libs/telemetry'
 import { again, type Next } from './next.ts'
 
@@ -22,9 +22,10 @@ export async function leasedPass(
   pass: (holder: string) => Promise<Next>,
 ): Promise<Next> {
   const holder = randomUUID()
+  const askedAt = performance.now()
   if (!(await takeLease(database.all, table, id, holder))) return again(takenMs)
   try {
-    return await pass(holder)
+    return await withLease(askedAt, () => pass(holder))
   } catch (thrown) {
     if (!(thrown instanceof StaleWriterError)) throw thrown
     logger.info({ noun: table, id, reason: thrown.message }, 'pass gave way')

@@ -1,6 +1,9 @@
+import { assertLeaseHolds } from '#libs/store'
+
 /**
  * Every call that changes or asks the world outside of our database goes through here, under the name of its step: one
- * place to count them, and the place where the fault tests let the process die before and after each.
+ * place to count them, the place where a pass that slept through its lease gives way, and the place where the fault tests
+ * let the process die before and after each.
  */
 export type Outward = <Result>(step: string, call: () => Promise<Result>) => Promise<Result>
 
@@ -33,6 +36,7 @@ export function createOutward({ crashPoint, crash, observe }: OutwardDeps): Outw
   }
   return async (step, call) => {
     dieAt(step, 'before')
+    assertLeaseHolds()
     const started = performance.now()
     let outcome: 'ok' | 'failed' = 'failed'
     try {
