@@ -25,6 +25,10 @@ export class ClientTokens {
     this.#ended.add(instanceId)
   }
 
+  isEnded(instanceId: string): boolean {
+    return this.#ended.has(instanceId)
+  }
+
   /** @returns the answer, or why there is none; `send` is called when the request is to have its effect now. */
   async once(zone: string, params: URLSearchParams, send: () => Promise<Answer>): Promise<Answer | Refusal> {
     const token = params.get('ClientToken')

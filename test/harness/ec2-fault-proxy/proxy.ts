@@ -37,6 +37,7 @@ export class FaultProxy {
   readonly #tokens = new ClientTokens()
   readonly #server = createServer((request, response) => void this.#serve(request, response))
   readonly #deaf = new Set<string>()
+  #terminating: Promise<unknown> = Promise.resolve()
 
   private constructor(options: FaultProxyOptions) {
     this.#options = options
@@ -158,12 +159,18 @@ export class FaultProxy {
     if (hidden !== undefined) {
       return { status: 400, code: 'InvalidInstanceID.NotFound', message: `The instance ID '${hidden}' does not exist` }
     }
-    if (ids.some((id) => this.#deaf.has(id))) {
-      return { status: 200, body: '<TerminateInstancesResponse><instancesSet/></TerminateInstancesResponse>' }
-    }
-    const answer = await send()
-    if (answer.status === 200) for (const id of ids) this.#tokens.ended(id)
-    return answer
+    // One at a time, and each machine once: Moto fails over its own network interfaces otherwise, where EC2 agrees.
+    const turn = this.#terminating.then(async (): Promise<Answer> => {
+      const isNothing = ids.every((id) => this.#deaf.has(id) || this.#tokens.isEnded(id))
+      if (isNothing) {
+        return { status: 200, body: '<TerminateInstancesResponse><instancesSet/></TerminateInstancesResponse>' }
+      }
+      const answer = await send()
+      if (answer.status === 200) for (const id of ids) this.#tokens.ended(id)
+      return answer
+    })
+    this.#terminating = turn.catch(() => undefined)
+    return turn
   }
 
   async #forward({ url = '/', method = 'POST', headers }: IncomingMessage, body: string): Promise<Answer> {

@@ -79,8 +79,9 @@ export class Ec2Driver implements NodeDriver {
   async configure(manifest: NodeManifest): Promise<void> {
     const { nodeId, address } = manifest
     const seen = await this.get(nodeId)
+    if (seen.address === undefined) throw new DriverError('not_ready', `${nodeId} has no address yet`)
     if (seen.address !== address) {
-      throw new DriverError('denied', `the address of ${nodeId} is ${seen.address ?? 'not known yet'}, not ${address}`)
+      throw new DriverError('denied', `the address of ${nodeId} is ${seen.address}, not ${address}`)
     }
     await this.#deps.mailbox.put(manifest)
   }

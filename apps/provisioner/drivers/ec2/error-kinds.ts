@@ -17,8 +17,8 @@ export class Ec2Error extends DriverError {
   /** Whether the call has had no effect for sure. False when its answer was lost, or nobody can tell. */
   readonly hadNoEffect: boolean
 
-  constructor(message: string, meaning: Meaning, options?: ErrorOptions) {
-    super(meaning.kind, message, options)
+  constructor(message: string, meaning: Meaning) {
+    super(meaning.kind, message)
     this.reason = meaning.reason
     this.hadNoEffect = meaning.hadNoEffect
   }
@@ -134,7 +134,8 @@ export function ec2Error(doing: string, thrown: unknown): Ec2Error {
   const { code, status, message } = readThrown(thrown)
   const blamesRequest = status !== undefined && status >= 400 && status < 500
   const meaning = meanings[code] ?? (blamesRequest ? laterMaybe : lost)
-  return new Ec2Error(`${doing}: ${code}: ${message}`, meaning, { cause: thrown })
+  // What was thrown is not kept as the cause: it holds the request, with its signature, and the machine's user data.
+  return new Ec2Error(`${doing}: ${code}: ${message}`, meaning)
 }
 
 function readThrown(thrown: unknown): { readonly code: string; readonly status?: number; readonly message: string } {

@@ -42,9 +42,11 @@ export class MachineReader {
   /** At most `freshMs` old, and never older than what this process did to the node. */
   async get(nodeId: string): Promise<readonly Machine[]> {
     const seen = this.#snapshot
-    const isFresh = seen !== undefined && this.#now() - seen.at < freshMs
-    if (isFresh && (this.#changes.get(nodeId) ?? -1) < seen.at) return seen.machines.get(nodeId) ?? []
-    return this.fresh(nodeId)
+    // That it has none is never taken from there: another process may have launched it since.
+    const machines = seen?.machines.get(nodeId)
+    if (seen === undefined || machines === undefined) return this.fresh(nodeId)
+    const isFresh = this.#now() - seen.at < freshMs && (this.#changes.get(nodeId) ?? -1) < seen.at
+    return isFresh ? machines : this.fresh(nodeId)
   }
 
   /** Asked of EC2 after this call. */
