@@ -4,7 +4,7 @@ import type { Region } from '#libs/config'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
 import { pruneAuditLog } from '#libs/store/audit'
-import { installationId, installationId } from '#libs/store/installation'
+import { installationId } from '#libs/store/installation'
 import { forgetIdleBuckets } from '#libs/store/request-leases'
 import { Counter, Histogram, type Logger, type Registry } from '#libs/telemetry'
 import { createCellDatabases, dropCellDatabases } from './cells/databases.ts'
@@ -74,8 +74,6 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
     onRefused: refusedLaunches(registry),
   })
   const common = { database, sealer, clock, logger, outward, cellClient }
-  const orphans = systemActor('provisioner').authorize('orphan', 'update', { fleet: true })
-  const installation = await installationId(database.all, orphans)
   const runner = await startWorker({
     database,
     pool: database.pool,

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { Client, escapeIdentifier, escapeLiteral } from 'pg'
+import { mark, readMarks, refuseOthers } from './database-marks.ts'
 import type { CellDatabase } from './temporal-config.ts'
 import { widenVisibility } from './visibility-columns.ts'
 
@@ -13,6 +14,8 @@ export interface CellDatabasesOptions {
   readonly adminUrl: string
   /** Absolute path of temporal-sql-tool, of the same version as the server. */
   readonly sqlTool: string
+  /** Whose they are: what another installation made on the same server is neither changed nor dropped. */
+  readonly installation: string
 }
 
 const schemas = { temporal: 'postgresql/v12/temporal', visibility: 'postgresql/v12/visibility' } as const
@@ -45,8 +48,12 @@ export async function createCellDatabases(
 ): Promise<CellDatabase> {
   const database = cellDatabase(options.adminUrl, cellId, password)
   await asAdmin(options.adminUrl, cellId, async (client) => {
-    await makeRole(client, database)
-    for (const name of [database.name, database.visibilityName]) await makeDatabase(client, name, database.user)
+    await refuseOthers(client, database.name, options.installation)
+    await makeRole(client, database, options.installation)
+    for (const name of [database.name, database.visibilityName]) {
+      await makeDatabase(client, name, database.user)
+      await mark(client, { kind: 'database', name }, options.installation)
+    }
     await applySchema(options.sqlTool, database, database.name, schemas.temporal)
     await applySchema(options.sqlTool, database, database.visibilityName, schemas.visibility)
     await widenVisibility(database)
@@ -54,17 +61,32 @@ export async function createCellDatabases(
   return database
 }
 
-/** Drops what `createCellDatabases` made, with every connection to it. No error when there is nothing. */
+/**
+ * Drops what `createCellDatabases` made, with every connection to it. No error when there is nothing.
+ * @param isWanted asked under the cell's lock, right before: nothing is dropped when it says yes.
+ */
 export async function dropCellDatabases(
-  options: Pick<CellDatabasesOptions, 'adminUrl'>,
+  options: Omit<CellDatabasesOptions, 'sqlTool'>,
   cellId: string,
+  isWanted: () => Promise<boolean> = async () => false,
 ): Promise<void> {
   const { user, name, visibilityName } = cellDatabase(options.adminUrl, cellId, '')
   await asAdmin(options.adminUrl, cellId, async (client) => {
+    await refuseOthers(client, name, options.installation)
+    if (await isWanted()) return
     for (const database of [visibilityName, name]) {
       await client.query(`DROP DATABASE IF EXISTS ${escapeIdentifier(database)} WITH (FORCE)`)
     }
     await client.query(`DROP ROLE IF EXISTS ${escapeIdentifier(user)}`)
+  })
+}
+
+/** Says of a cell's role and databases whose they are, where nobody said: those of older versions. */
+export async function markCellDatabases(options: Omit<CellDatabasesOptions, 'sqlTool'>, cellId: string): Promise<void> {
+  await asAdmin(options.adminUrl, cellId, async (client) => {
+    const name = databaseName(cellId)
+    await refuseOthers(client, name, options.installation)
+    for (const object of await readMarks(client, name)) await mark(client, object, options.installation)
   })
 }
 
@@ -81,10 +103,14 @@ async function asAdmin(adminUrl: string, cellId: string, work: (client: Client) 
   }
 }
 
-async function makeRole(client: Client, database: CellDatabase): Promise<void> {
+async function makeRole(client: Client, database: CellDatabase, installation: string): Promise<void> {
   const role = escapeIdentifier(database.user)
   const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [database.user])
+  // Together: a process that dies in between must not leave a role behind that is nobody's.
+  await client.query('BEGIN')
   if (rowCount === 0) await client.query(`CREATE ROLE ${role}`)
+  await mark(client, { kind: 'role', name: database.user }, installation)
+  await client.query('COMMIT')
   await client.query(
     `ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT PASSWORD ${escapeLiteral(database.password)}`,
   )

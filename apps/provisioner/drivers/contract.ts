@@ -9,6 +9,8 @@ import type { NodeManifest, NodeRole, NodeTemplate } from '#libs/domain/nodes'
  */
 export interface NodeDriver {
   readonly name: 'local' | 'ec2' | 'fake'
+  /** Of machines that come up by themselves and have to join. Absent where the driver itself starts the node. */
+  readonly join?: MachineJoin
   /**
    * Makes the machine be there: a second call finds what the first made, also when the first one's answer was lost.
    * What it returns may have no address yet; `get` has it later.
@@ -39,6 +41,12 @@ export interface NodeDriver {
   listResources(): Promise<readonly DriverResource[]>
   /** Deletes one of them; a machine, whatever else its node has. No error when it is gone. */
   deleteResource(resource: DriverResource): Promise<void>
+}
+
+/** Where machines find us, as they reach us. */
+export interface MachineJoin {
+  readonly joinUrls: readonly string[]
+  readonly discoveryUrl: string
 }
 
 /** What a machine is made from. The same node id always comes with the same launch. */

@@ -9,7 +9,6 @@ const inTheAirSeconds = 60
 export interface PermittedNode {
   readonly nodeId: string
   readonly cellId: string
-  readonly slotId: string
 }
 
 /** Waits for its turn: launches of one region are permitted one after the other, whatever process asks. */
@@ -26,7 +25,7 @@ export async function listPermitted(
   return executor
     .selectFrom('nodes')
     .innerJoin('cells', 'cells.id', 'nodes.cell_id')
-    .select(['nodes.id as nodeId', 'nodes.cell_id as cellId', 'nodes.slot as slotId'])
+    .select(['nodes.id as nodeId', 'nodes.cell_id as cellId'])
     .where('cells.region', '=', region)
     .where('nodes.launch_permitted_at', 'is not', null)
     .where(

@@ -43,7 +43,11 @@ export async function prepareCell(change: Partial<NodeInput> = {}): Promise<Cell
     nodeBinary: process.execPath,
     ports: allPorts(nodePorts),
   })
-  const database = await createCellDatabases({ adminUrl, sqlTool: temporalSqlTool }, cellId, 'it-is-only-a-test')
+  const database = await createCellDatabases(
+    { adminUrl, sqlTool: temporalSqlTool, installation: 'test' },
+    cellId,
+    'it-is-only-a-test',
+  )
   const signingKey = await newSigningKey()
   const internode = await internodeIdentity(cellId)
   const { address } = await driver.launch({
@@ -84,7 +88,7 @@ export async function prepareCell(change: Partial<NodeInput> = {}): Promise<Cell
     manifest: (generation, more = {}) => renderNode({ ...input, generation, ...more }),
     dispose: async () => {
       await driver.delete(nodeId)
-      await dropCellDatabases({ adminUrl }, cellId)
+      await dropCellDatabases({ adminUrl, installation: 'test' }, cellId)
       await rm(nodesDir, { recursive: true, force: true })
     },
   }

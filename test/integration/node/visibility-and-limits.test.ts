@@ -123,7 +123,7 @@ test('a query by one of the added columns uses its index', async () => {
 })
 
 test('a cell that lacks columns gets them while its server runs, and what workflows have stored is in them', async () => {
-  const options = { adminUrl: postgresAdminUrl(), sqlTool: toolchain().temporalSqlTool }
+  const options = { adminUrl: postgresAdminUrl(), sqlTool: toolchain().temporalSqlTool, installation: 'test' }
   const pg = await connected(cell.input.database.visibilityName)
   const columns = async () =>
     (

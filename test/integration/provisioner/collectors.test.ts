@@ -5,10 +5,7 @@ import { Database } from '#libs/store'
 import { createLogger } from '#libs/telemetry'
 import { forgetOldOperations } from '../../../apps/provisioner/collectors/ended-operations.ts'
 import { collectOrphanNamespaces } from '../../../apps/provisioner/collectors/orphan-namespaces.ts'
-import { collectOrphanNodes } from '../../../apps/provisioner/collectors/orphan-nodes.ts'
 import { failOverdueOperations } from '../../../apps/provisioner/collectors/overdue-operations.ts'
-import type { NodeLaunch } from '../../../apps/provisioner/drivers/contract.ts'
-import { FakeDriver } from '../../../apps/provisioner/drivers/fake/driver.ts'
 import { ownerKey } from '../../../apps/provisioner/reconcilers/namespaces/execute.ts'
 import type { Outward } from '../../../apps/provisioner/reconcilers/outward.ts'
 import { FakeCellClient } from '../../../apps/provisioner/temporal/fake-cell-client.ts'
@@ -41,40 +38,6 @@ beforeEach(async () => {
   await admin.query(`
     insert into cells (id, region, driver, state, namespace_limit, history_shards, server_version, database_name, database_password_sealed)
     values ('cell-1', 'aws-us-east-1', 'fake', 'ready', 10, 64, '1.32.2', 'cell_1', 'x')`)
-})
-
-function launch(nodeId: string): NodeLaunch {
-  const template = { serverVersion: '1.32.2' }
-  return { nodeId, cellId: 'cell-1', role: 'all', slotId: 'all-0', zone: 0, template, userData: '' }
-}
-
-test('a node that no row owns is stopped after its grace, and one that a row owns never', async () => {
-  const driver = new FakeDriver()
-  for (const id of ['node-owned', 'node-orphan']) {
-    await driver.launch(launch(id))
-  }
-  await admin.query("insert into nodes (id, cell_id, driver) values ('node-owned', 'cell-1', 'fake')")
-  const at = (ms: number) =>
-    collectOrphanNodes({
-      database,
-      logger,
-      outward,
-      drivers: [driver],
-      graceMs: 30_000,
-      clock: { now: () => new Date(Date.now() + ms) },
-    })
-  expect(await at(29_000)).toBe(0)
-  expect(await at(31_000)).toBe(1)
-  expect((await driver.list()).map((instance) => instance.nodeId)).toEqual(['node-owned'])
-})
-
-test('one orphan that cannot be stopped does not save the others', async () => {
-  const driver = new FakeDriver()
-  for (const id of ['node-one', 'node-three']) await driver.launch(launch(id))
-  driver.failNext('delete', 'unknown')
-  const clock = { now: () => new Date(Date.now() + 60_000) }
-  expect(await collectOrphanNodes({ database, logger, outward, drivers: [driver], graceMs: 30_000, clock })).toBe(1)
-  expect(await driver.list()).toHaveLength(1)
 })
 
 test('a namespace that its row does not want there is deleted; what is wanted, made by hand or older than the database stays', async () => {

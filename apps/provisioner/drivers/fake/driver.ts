@@ -23,6 +23,7 @@ type Method =
 
 interface FakeNode {
   readonly launch: NodeLaunch
+  machineId: string
   readonly address: string
   /** Undefined until it is configured. */
   manifest: NodeManifest | undefined
@@ -124,6 +125,7 @@ export class FakeDriver implements NodeDriver {
       if (this.#nodes.size >= this.#capacity) throw new DriverError('no_capacity', 'no machine is left')
       const node: FakeNode = {
         launch,
+        machineId: launch.nodeId,
         address: this.#nextAddress(),
         manifest: undefined,
         state: 'starting',
@@ -202,8 +204,23 @@ export class FakeDriver implements NodeDriver {
   }
 
   async deleteResource({ kind, id }: DriverResource): Promise<void> {
-    const all = { address: this.#exposed, volume: this.#volumes, machine: this.#spares }
-    return this.#call('deleteResource', undefined, () => void all[kind].delete(id))
+    return this.#call('deleteResource', undefined, () => {
+      if (kind === 'machine') this.#deleteMachine(id)
+      else if (kind === 'volume') this.#volumes.delete(id)
+      else this.#exposed.delete(id)
+    })
+  }
+
+  /** Of a node with two, the other one is the node's from then on. */
+  #deleteMachine(machineId: string): void {
+    if (this.#spares.delete(machineId)) return
+    const node = [...this.#nodes.values()].find((candidate) => candidate.machineId === machineId)
+    if (node === undefined) return
+    const other = [...this.#spares.values()].find((spare) => spare.nodeId === node.launch.nodeId)
+    this.#nodes.delete(node.launch.nodeId)
+    if (other === undefined) return
+    this.#spares.delete(other.machineId)
+    this.#nodes.set(node.launch.nodeId, { ...node, machineId: other.machineId, createdAt: other.createdAt })
   }
 
   /** Which node the public address of a slot leads to. */
@@ -240,8 +257,8 @@ function seen(node: FakeNode): boolean {
   return true
 }
 
-function instance({ launch, address, manifest, state, detail, createdAt }: FakeNode): NodeInstance {
+function instance({ launch, machineId, address, manifest, state, detail, createdAt }: FakeNode): NodeInstance {
   const { nodeId, cellId } = launch
   const generation = manifest?.generation ?? -1
-  return { nodeId, cellId, machineId: nodeId, address, generation, state, detail, createdAt }
+  return { nodeId, cellId, machineId, address, generation, state, detail, createdAt }
 }

@@ -179,10 +179,7 @@ function refuseFull(
   const seen = new Set(world.map((machine) => machine.nodeId))
   for (const permit of permitted) if (!seen.has(permit.nodeId)) machines.set(`permit ${permit.nodeId}`, permit)
   const others = [...machines.values()].filter((machine) => machine.nodeId !== node.id)
-  const allowed = machineLimit(
-    slotsOf(cell.size),
-    permitted.filter((permit) => permit.cellId === cell.id),
-  )
+  const allowed = machineLimit(slotsOf(cell.size))
   const ofCell = others.filter((machine) => machine.cellId === cell.id).length
   if (ofCell >= allowed) {
     throw new LaunchRefusedError('cell_full', `the cell has ${ofCell} machines and may have ${allowed} at once`, fullMs)
