@@ -34,15 +34,19 @@ export async function listServingNodes(
   executor: Executor,
   _proof: Authorized<'certificate', 'list'>,
   page: Page,
-): Promise<readonly (Served & { readonly cell_id: string })[]> {
+): Promise<readonly (Served & { readonly cell_id: string; readonly makes_own_key: boolean })[]> {
   const newest = sql`select not_before, not_after from certificates
     where purpose = 'node' and node_id = n.id order by not_after desc limit 1`
-  const { rows } = await sql<Row & { cell_id: string }>`
-    select n.id, n.cell_id, c.not_before, c.not_after
-    from (select id, cell_id from nodes where state <> 'deleted' and id > ${page.after}
+  const { rows } = await sql<Row & { cell_id: string; makes_own_key: boolean }>`
+    select n.id, n.cell_id, c.not_before, c.not_after,
+      n.driver = 'ec2' or exists (select from node_joins j where j.node_id = n.id) as makes_own_key
+    from (select id, cell_id, driver from nodes where state <> 'deleted' and id > ${page.after}
       order by id limit ${page.limit}) n
     left join lateral (${newest}) c on true order by n.id`.execute(executor)
-  return rows.map((row) => ({ id: row.id, cell_id: row.cell_id, certificate: certificateOf(row) }))
+  return rows.map((row) => {
+    const { id, cell_id, makes_own_key } = row
+    return { id, cell_id, makes_own_key, certificate: certificateOf(row) }
+  })
 }
 
 interface Row {

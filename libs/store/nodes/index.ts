@@ -1,1 +1,2 @@
+export * from './retire.ts'
 export * from './store.ts'

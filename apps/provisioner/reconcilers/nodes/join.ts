@@ -4,7 +4,7 @@ import { openAuthority } from '#libs/keyring'
 import { issueFromCsr } from '#libs/pki'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
-import { findServingCertificate, recordCertificate } from '#libs/store/certificates'
+import { recordCertificate } from '#libs/store/certificates'
 import { findNodeJoin, openNodeJoin, recordExpectedMachine, recordNodeChain } from '#libs/store/node-mail'
 import { nodeProfile } from '../certificates/node-certificate.ts'
 import { renderUserData } from './user-data.ts'
@@ -35,6 +35,7 @@ export interface JoinedNode {
   readonly cellCaPem: string
 }
 
+const end = '-----END CERTIFICATE-----\n'
 const system = systemActor('node-join')
 
 /** From when the driver saw the machine; also, for a launch that has not come to anything, from its last attempt. */
@@ -98,10 +99,9 @@ export async function signJoin(deps: JoinDeps, node: JoiningNode): Promise<Joine
       })
     })
   }
-  const certificate = await findServingCertificate(database.all, { nodeId: node.id })
-  if (certificate === undefined) return 'waiting'
-  const { certificate_pem: leafPem } = certificate
-  return { leafPem, chainPem: leafPem + cellCaPem, cellCaPem }
+  const chainPem = join.chain_pem ?? (await findNodeJoin(database.all, proof))?.chain_pem
+  if (chainPem == null) return 'waiting'
+  return { leafPem: chainPem.slice(0, chainPem.indexOf(end) + end.length), chainPem, cellCaPem }
 }
 
 function expiry(clock: Clock): Date {
