@@ -28,12 +28,20 @@ import { reconcileNexusEndpoint } from './reconcilers/nexus-endpoints/reconcile.
 import { LaunchGuard } from './reconcilers/nodes/launch-guard.ts'
 import { reconcileNode } from './reconcilers/nodes/reconcile.ts'
 import { createOutward } from './reconcilers/outward.ts'
+import { ProbedCellHealth } from './reconcilers/rollouts/probed-cell-health.ts'
+import { reconcileRollout } from './reconcilers/rollouts/reconcile.ts'
+import { rolloutMetrics } from './reconcilers/rollouts/rollout-metrics.ts'
 import { roundMetrics } from './round-metrics.ts'
 import { type Round, runRounds } from './rounds.ts'
 import type { ProvisionerSettings } from './settings.ts'
 import { CellClients } from './temporal/cell-clients.ts'
 import { Turns } from './turns.ts'
-import { wakeCellsAndNodes, wakeUnsettledNamespaces, wakeUnsettledNexusEndpoints } from './wake-everything.ts'
+import {
+  wakeCellsAndNodes,
+  wakeOpenRollouts,
+  wakeUnsettledNamespaces,
+  wakeUnsettledNexusEndpoints,
+} from './wake-everything.ts'
 import { startWorker } from './worker.ts'
 
 export interface ProvisionerDeps {
@@ -73,6 +81,8 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
     nodeLimit: (regionId) => nodeLimitOf(settings.regions, regionId),
     onRefused: refusedLaunches(registry),
   })
+  const health = new ProbedCellHealth({ database, cellClient, edge })
+  const counted = rolloutMetrics(registry)
   const common = { database, sealer, clock, logger, outward, cellClient }
   const runner = await startWorker({
     database,
@@ -103,17 +113,15 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
           },
           id,
         ),
-      'reconcile-node': (id) =>
-        reconcileNode(
-          { ...common, ...settings, releases: known, launchGuard, driver },
-          id,
-        ),
+      'reconcile-rollout': (id) => reconcileRollout({ ...common, health, counted }, id),
+      'reconcile-node': (id) => reconcileNode({ ...common, ...settings, releases: known, launchGuard, driver }, id),
     },
   })
   const ending = new AbortController()
   const rounds: readonly Round[] = [
     { name: 'wake namespaces', everyMs: 2_000, work: () => wakeUnsettledNamespaces(database) },
     { name: 'wake nexus endpoints', everyMs: 2_000, work: () => wakeUnsettledNexusEndpoints(database) },
+    { name: 'wake rollouts', everyMs: 2_000, work: () => wakeOpenRollouts(database) },
     { name: 'wake cells and nodes', everyMs: 10_000, work: () => wakeCellsAndNodes(database) },
     { name: 'overdue operations', everyMs: 2_000, work: () => failOverdueOperations({ database, logger }) },
     { name: 'ended operations', everyMs: 600_000, shared: true, work: () => forgetOldOperations({ database, clock }) },

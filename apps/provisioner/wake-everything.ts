@@ -4,6 +4,7 @@ import type { Database } from '#libs/store'
 import { listUnsettled } from '#libs/store/namespaces'
 import { listUnsettledNexusEndpoints } from '#libs/store/nexus-endpoints'
 import { listNodes } from '#libs/store/nodes'
+import { listOpenRollouts } from '#libs/store/rollouts'
 import { everyCell } from './every-cell.ts'
 
 const system = systemActor('clock')
@@ -22,6 +23,14 @@ export async function wakeUnsettledNexusEndpoints(database: Database): Promise<v
   const proof = system.authorize('operation', 'list', { fleet: true })
   for (const endpointId of await listUnsettledNexusEndpoints(database.all, proof, batch)) {
     await enqueue(database.all, 'reconcile-nexus-endpoint', { endpointId })
+  }
+}
+
+/** The same for rollouts: they are looked at for as long as they are open. */
+export async function wakeOpenRollouts(database: Database): Promise<void> {
+  const proof = system.authorize('rollout', 'list', { fleet: true })
+  for (const rolloutId of await listOpenRollouts(database.all, proof)) {
+    await enqueue(database.all, 'reconcile-rollout', { rolloutId })
   }
 }
 

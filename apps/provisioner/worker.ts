@@ -32,6 +32,7 @@ export async function startWorker(deps: WorkerDeps): Promise<Runner> {
     'reconcile-nexus-endpoint': task('reconcile-nexus-endpoint', 'endpointId'),
     'reconcile-cell': task('reconcile-cell', 'cellId'),
     'reconcile-node': task('reconcile-node', 'nodeId'),
+    'reconcile-rollout': task('reconcile-rollout', 'rolloutId'),
   }
 
   function task<Name extends TaskName>(name: Name, field: keyof TaskPayloads[Name] & string) {

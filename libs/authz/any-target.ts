@@ -17,4 +17,5 @@ export interface AnyTarget {
   readonly ruleId?: string
   readonly sinkName?: string
   readonly operatorName?: string
+  readonly rolloutId?: string
 }

@@ -200,6 +200,24 @@ export const policy = {
     read: [...operators, 'system'],
     update: ['system'],
     delete: [...operatorAdmins, 'system'],
+    /** Have another machine take its place. */
+    replace: operatorAdmins,
+  },
+  /** A change of what the nodes of a region's cells are made from. */
+  rollout: {
+    create: operatorAdmins,
+    list: [...operators, 'system'],
+    read: [...operators, 'system'],
+    /** Pause, resume, cancel, roll back; and move it on. */
+    update: [...operatorAdmins, 'system'],
+  },
+  /** Namespaces on their way from one cell to another. */
+  move: {
+    create: operatorAdmins,
+    list: [...operators, 'system'],
+    read: [...operators, 'system'],
+    /** Abort it; the system: bring it on. */
+    update: [...operatorAdmins, 'system'],
   },
   /** What the collectors found without an owner. */
   orphan: {

@@ -32,7 +32,9 @@ interface Targets {
   readonly audit_log_sink: TenantTarget & { readonly sinkName: string }
   readonly operator: { readonly operatorName: string }
   readonly fleet_audit_log: FleetTarget
+  readonly rollout: { readonly rolloutId: string }
   readonly orphan: FleetTarget
+  readonly move: { readonly moveId: string }
   readonly cost: { readonly cellId: string }
 }
 

@@ -16,6 +16,8 @@ export type IdPrefix =
   | 'nexus'
   | 'rule'
   | 'log'
+  | 'move'
+  | 'roll'
 
 /** Lower-case base32 without the look-alikes 0, 1, l and o. */
 const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789'

@@ -4,6 +4,7 @@ export interface TaskPayloads {
   readonly 'reconcile-nexus-endpoint': { readonly endpointId: string }
   readonly 'reconcile-cell': { readonly cellId: string }
   readonly 'reconcile-node': { readonly nodeId: string }
+  readonly 'reconcile-rollout': { readonly rolloutId: string }
 }
 
 export type TaskName = keyof TaskPayloads

@@ -3,7 +3,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Executor } from './database.ts'
 
 /** Nouns that a reconciler works on, one pass at a time. */
-export type LeasedTable = 'namespaces' | 'nexus_endpoints' | 'cells' | 'nodes' | 'rollouts'
+export type LeasedTable = 'namespaces' | 'nexus_endpoints' | 'cells' | 'nodes' | 'rollouts' | 'moves'
 
 /** Seconds. A pass renews its lease with each thing that it records; one that is lost leaves it behind for this long. */
 const leaseSeconds = 20

@@ -7,6 +7,7 @@ import type { ConnectivityRulesTable } from './connectivity-rules/table.ts'
 import type { CustomRolesTable, PrincipalCustomRolesTable } from './custom-roles/table.ts'
 import type { InstallationTable } from './installation/table.ts'
 import type { InvitationsTable } from './invitations/table.ts'
+import type { MovesTable } from './moves/table.ts'
 import type { NamespaceGrantsTable, NamespacesTable } from './namespaces/table.ts'
 import type { NexusEndpointsTable } from './nexus-endpoints/table.ts'
 import type { NodeLaunchesTable } from './node-launches/table.ts'
@@ -15,6 +16,7 @@ import type { NodesTable } from './nodes/table.ts'
 import type { OperationsTable } from './operations/table.ts'
 import type { OperatorsTable } from './operators/table.ts'
 import type { RequestBucketsTable } from './request-leases/table.ts'
+import type { RolloutCellsTable, RolloutsTable } from './rollouts/table.ts'
 import type { ServiceAccountsTable } from './service-accounts/table.ts'
 import type { CollectedTable, SightingsTable } from './sightings/table.ts'
 import type { SigningKeysTable } from './signing-keys/table.ts'
@@ -37,6 +39,7 @@ export interface Schema {
   readonly custom_roles: CustomRolesTable
   readonly installation: InstallationTable
   readonly invitations: InvitationsTable
+  readonly moves: MovesTable
   readonly namespace_grants: NamespaceGrantsTable
   readonly namespaces: NamespacesTable
   readonly nexus_endpoints: NexusEndpointsTable
@@ -49,6 +52,8 @@ export interface Schema {
   readonly operators: OperatorsTable
   readonly principal_custom_roles: PrincipalCustomRolesTable
   readonly request_buckets: RequestBucketsTable
+  readonly rollout_cells: RolloutCellsTable
+  readonly rollouts: RolloutsTable
   readonly schema_migrations: {
     readonly name: string
     readonly breaking: boolean

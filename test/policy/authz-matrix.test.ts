@@ -125,6 +125,7 @@ const target = {
   audit_log_sink: { tenantId, sinkName: 'sink-1' },
   operator: { operatorName: 'grace' },
   fleet_audit_log: { fleet: true },
+  rollout: { rolloutId: 'roll-1' },
   orphan: { fleet: true },
   cost: { cellId: 'cell-1' },
 } as const satisfies Record<Resource, object>

@@ -5,6 +5,8 @@
 export interface CellClient {
   /** Resolves when the frontend serves. @throws CellError */
   health(): Promise<void>
+  /** Resolves when the services behind the frontend answer, too: history, matching and the database. @throws CellError */
+  probe(): Promise<{ readonly serverVersion: string }>
   /**
    * Usable as soon as this returns, unless the name was asked for in the second before: never probe a name first.
    * @throws CellError of kind `exists`

@@ -33,6 +33,13 @@ export class FakeCellClient implements CellClient {
     this.#call('health', '', () => undefined)
   }
 
+  /** What its servers report. */
+  serverVersion = '1.32.2'
+
+  async probe(): Promise<{ readonly serverVersion: string }> {
+    return this.#call('probe', '', () => ({ serverVersion: this.serverVersion }))
+  }
+
   async registerNamespace(namespace: NewCellNamespace): Promise<void> {
     this.#call('registerNamespace', namespace.name, () => {
       if (this.#namespaces.has(namespace.name)) throw new CellError('exists', `${namespace.name} exists`)

@@ -22,11 +22,15 @@ export interface GrpcCellClientOptions {
 
 const { WorkflowService } = proto.temporal.api.workflowservice.v1
 const { OperatorService } = proto.temporal.api.operatorservice.v1
-const { NamespaceState } = proto.temporal.api.enums.v1
+const { NamespaceState, TaskQueueType } = proto.temporal.api.enums.v1
+const workflowTasks = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
 const daySeconds = 86_400
 const pageSize = 1_000
 const endpointPageSize = 100
-const serverNamespaces = new Set(['temporal-system'])
+const serverNamespace = 'temporal-system'
+const serverNamespaces = new Set([serverNamespace])
+/** Of a task queue and a workflow that are asked for and never made. */
+const probedName = 'aqueduct-probe'
 
 /**
  * The cell's frontend over gRPC. No call is repeated here: reconcilers come again, and a connection heals by itself.
@@ -55,6 +59,23 @@ export class GrpcCellClient implements CellClient {
 
   async health(): Promise<void> {
     await attempt('asking the cell for its health', () => this.#workflow.getSystemInfo({}))
+  }
+
+  async probe(): Promise<{ readonly serverVersion: string }> {
+    const { serverVersion } = await attempt('asking the cell for its version', () => this.#workflow.getSystemInfo({}))
+    const taskQueue = { name: probedName }
+    await attempt('asking the cell for a task queue', () =>
+      this.#workflow.describeTaskQueue({ namespace: serverNamespace, taskQueue, taskQueueType: workflowTasks }),
+    )
+    try {
+      await attempt('asking the cell for a workflow', () =>
+        this.#workflow.describeWorkflowExecution({ namespace: serverNamespace, execution: { workflowId: probedName } }),
+      )
+    } catch (thrown) {
+      // There is none of that name: history has looked.
+      if (!(thrown instanceof CellError && thrown.kind === 'not_found')) throw thrown
+    }
+    return { serverVersion }
   }
 
   async registerNamespace(namespace: NewCellNamespace): Promise<void> {

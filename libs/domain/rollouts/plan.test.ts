@@ -108,9 +108,9 @@ function lookOf(world: World, { id, wanted, since, progress }: World['cells'][nu
   const harm = world.harm.get(id)
   // A cell takes 50 ms to become what it is to be.
   const isThere = world.now - since >= 50 || (progress !== 'changing' && progress !== 'reverting')
-  const isHarmed = wanted === 'new' && harm !== undefined && world.now - since >= harm.afterMs
-  if (isHarmed && harm.how === 'unwell') return { ...well, unwellSince: since + harm.afterMs, detail: 'silent' }
-  if (isHarmed) return { nodes: harm.how, progressAt: since, detail: 'harmed' }
+  const how = wanted === 'new' && harm !== undefined && world.now - since >= harm.afterMs ? harm.how : undefined
+  if (how === 'unwell') return { ...well, unwellSince: since + (harm?.afterMs ?? 0), detail: 'silent' }
+  if (how !== undefined) return { nodes: how, progressAt: since, detail: 'harmed' }
   return isThere ? well : { nodes: 'under_way', progressAt: since, detail: '' }
 }
 

@@ -1,9 +1,11 @@
 import { type Selectable, sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { newId, notFound } from '#libs/base'
-import { type CellCandidate, chooseCell } from '#libs/domain/cells'
+import { type CellCandidate, type CellSize, chooseCell } from '#libs/domain/cells'
+import type { NodeTemplate } from '#libs/domain/nodes'
 import type { Executor, Trx } from '../database.ts'
 import { newLeaseEnd, restEnd, StaleWriterError } from '../lease.ts'
+import { lastDoneTemplate } from '../rollouts/new-cells.ts'
 import type { CellsTable } from './table.ts'
 
 export type CellRow = Selectable<CellsTable>
@@ -13,8 +15,9 @@ export interface CellTemplate {
   readonly region: string
   readonly driver: string
   readonly namespaceLimit: number
+  readonly size: CellSize
   readonly historyShards: number
-  readonly serverVersion: string
+  readonly nodeTemplate: NodeTemplate
   /** The new cell's database password, sealed for the place `cells/<id>/database`. */
   readonly sealPassword: (cellId: string) => string
 }
@@ -26,8 +29,8 @@ export interface Placement {
 }
 
 /**
- * Decides which cell hosts a namespace, once and for ever, and makes a new cell (with its first node) when the existing
- * ones are full. A region's placements are made one after the other: two at once must not both take the last place.
+ * Decides which cell hosts a namespace, once and for ever, and makes a new cell when the existing ones are full or drain;
+ * its nodes are the cell's own plan's to add. A region's placements are made one after the other: two at once must not both take the last place.
  */
 export async function placeNamespace(
   trx: Trx,
@@ -35,7 +38,7 @@ export async function placeNamespace(
   _mayCreate: Authorized<'cell', 'create'>,
   template: CellTemplate,
 ): Promise<Placement> {
-  await sql`select pg_advisory_xact_lock(hashtext(${`place ${template.region}`}))`.execute(trx)
+  await lockPlacements(trx, template.region)
   const choice = chooseCell(await candidates(trx, template.region), template.namespaceLimit)
   const cellId = choice.kind === 'existing' ? choice.cellId : await insertCell(trx, template)
   await trx
@@ -47,12 +50,28 @@ export async function placeNamespace(
   return { cellId, created: choice.kind === 'create' }
 }
 
+/** Waits until nobody else places a namespace in the region, or makes or retires a cell, or begins or ends a rollout. */
+export async function lockPlacements(trx: Trx, region: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext(${`place ${region}`}))`.execute(trx)
+}
+
+/** One more cell, whether it is needed or not. @returns its id. */
+export async function createCell(
+  trx: Trx,
+  _mayCreate: Authorized<'cell', 'create'>,
+  template: CellTemplate,
+): Promise<string> {
+  await lockPlacements(trx, template.region)
+  return insertCell(trx, template)
+}
+
 async function candidates(trx: Trx, region: string): Promise<CellCandidate[]> {
   return trx
     .selectFrom('cells')
     .select((eb) => [
       'id',
       'state',
+      'draining',
       eb
         .selectFrom('namespaces')
         .select((inner) => inner.fn.countAll<number>().as('count'))
@@ -69,6 +88,7 @@ async function candidates(trx: Trx, region: string): Promise<CellCandidate[]> {
 
 async function insertCell(trx: Trx, template: CellTemplate): Promise<string> {
   const id = newId('cell')
+  const nodeTemplate = (await lastDoneTemplate(trx, template.region)) ?? template.nodeTemplate
   await trx
     .insertInto('cells')
     .values({
@@ -76,24 +96,13 @@ async function insertCell(trx: Trx, template: CellTemplate): Promise<string> {
       region: template.region,
       driver: template.driver,
       namespace_limit: template.namespaceLimit,
+      size: template.size,
       history_shards: template.historyShards,
-      server_version: template.serverVersion,
+      node_template: JSON.stringify(nodeTemplate),
+      server_version: nodeTemplate.serverVersion,
       database_name: id.replaceAll('-', '_'),
       database_password_sealed: template.sealPassword(id),
       databases_observed: null,
-      lease_owner: null,
-      leased_until: null,
-    })
-    .execute()
-  await trx
-    .insertInto('nodes')
-    .values({
-      id: newId('node'),
-      cell_id: id,
-      driver: template.driver,
-      address: null,
-      observed: null,
-      manifest_settings: null,
       lease_owner: null,
       leased_until: null,
     })
@@ -155,6 +164,7 @@ function summaries(executor: Executor) {
 export interface CellRecord {
   readonly state?: CellRow['state']
   readonly databasesObserved?: object | null
+  readonly bootstrappedAt?: Date
   readonly conditions?: Readonly<Record<string, unknown>>
   readonly failures?: number
   /** Milliseconds during which the clock need not wake it: it failed. Without, the clock may. */
@@ -178,6 +188,7 @@ export async function recordCell(
       ...(record.databasesObserved === undefined
         ? {}
         : { databases_observed: record.databasesObserved === null ? null : JSON.stringify(record.databasesObserved) }),
+      ...(record.bootstrappedAt === undefined ? {} : { bootstrapped_at: record.bootstrappedAt }),
       ...(record.conditions === undefined ? {} : { conditions: JSON.stringify(record.conditions) }),
       ...(record.failures === undefined ? {} : { failures: record.failures }),
     })

@@ -14,6 +14,8 @@ export interface CellsTable {
   bootstrapped_at: ColumnType<Date | null, undefined, Date>
   draining: Generated<boolean>
   failover_version: GeneratedAlways<number>
+  legacy_cluster_name: ColumnType<string | null, undefined, never>
+  cluster_name: GeneratedAlways<string>
   server_version: string
   database_name: string
   database_password_sealed: string

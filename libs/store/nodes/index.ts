@@ -1,2 +1,3 @@
+export * from './replace.ts'
 export * from './retire.ts'
 export * from './store.ts'

@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely'
 import type { Authorized } from '#libs/authz'
-import { notFound } from '#libs/base'
-import type { Executor } from '../database.ts'
+import { newId, notFound } from '#libs/base'
+import type { Executor, Trx } from '../database.ts'
 import { newLeaseEnd, restEnd, StaleWriterError } from '../lease.ts'
 import type { NodesTable } from './table.ts'
 
@@ -46,6 +46,11 @@ export interface NodeRecord {
   readonly restMs?: number
   /** The version of the limits that it was seen to hold, and when. */
   readonly limitsHeld?: { readonly version: number; readonly at: Date }
+  readonly machine?: { readonly id: string; readonly zone: string | null; readonly instanceType: string | null }
+  readonly seenAt?: Date
+  readonly publicAddress?: string | null
+  /** Why it has to be replaced though it works, and until when if that is certain. */
+  readonly retire?: { readonly reason: string; readonly by: Date | null }
 }
 
 /** Writes what a pass saw, and renews its lease. @throws StaleWriterError when the lease is no longer this pass's. */
@@ -72,6 +77,16 @@ export async function recordNode(
       ...(record.limitsHeld === undefined
         ? {}
         : { limits_held: record.limitsHeld.version, limits_held_at: record.limitsHeld.at }),
+      ...(record.machine === undefined
+        ? {}
+        : {
+            machine_id: record.machine.id,
+            machine_zone: record.machine.zone,
+            instance_type: record.machine.instanceType,
+          }),
+      ...(record.seenAt === undefined ? {} : { seen_at: record.seenAt }),
+      ...(record.publicAddress === undefined ? {} : { public_address: record.publicAddress }),
+      ...(record.retire === undefined ? {} : { retire_reason: record.retire.reason, retire_by: record.retire.by }),
     })
     .where('id', '=', proof.target.nodeId)
     .where('lease_owner', '=', holder)
@@ -100,12 +115,79 @@ export async function bumpNodeGeneration(
     .execute()
 }
 
-/** The cell goes, and its nodes with it: each is taken away by its own reconciler. */
-export async function markNodesDeleting(executor: Executor, proof: Authorized<'cell', 'update'>): Promise<void> {
-  await executor
+/** What a cell's plan changes about its nodes. */
+export interface NodeChanges {
+  readonly add: readonly {
+    readonly slotId: string
+    readonly role: NodeRow['role']
+    readonly zone: number
+    readonly driver: string
+    readonly template: NodeRow['template']
+  }[]
+  /** Ids. */
+  readonly drain: readonly string[]
+  readonly remove: readonly string[]
+  readonly at: Date
+}
+
+/**
+ * Writes all of it, or nothing. Each node's own reconciler does the rest.
+ * @returns the ids of the nodes that were added, drained or removed.
+ * @throws StaleWriterError when the cell's lease is no longer this pass's.
+ */
+export async function changeNodes(
+  trx: Trx,
+  proof: Authorized<'cell', 'update'>,
+  holder: string,
+  { add, drain, remove, at }: NodeChanges,
+): Promise<readonly string[]> {
+  const { cellId } = proof.target
+  const cell = await trx
+    .updateTable('cells')
+    .set({ leased_until: newLeaseEnd() })
+    .where('id', '=', cellId)
+    .where('lease_owner', '=', holder)
+    .returning('id')
+    .executeTakeFirst()
+  if (cell === undefined) throw new StaleWriterError(`the lease on ${cellId} was lost`)
+  const added = add.map((node) => ({ ...node, id: newId('node') }))
+  for (const { id, slotId, role, zone, driver, template } of added) {
+    await trx
+      .insertInto('nodes')
+      .values({
+        id,
+        cell_id: cellId,
+        driver,
+        role,
+        slot: slotId,
+        zone_preference: zone,
+        template: JSON.stringify(template),
+        address: null,
+        observed: null,
+        manifest_settings: null,
+        lease_owner: null,
+        leased_until: null,
+      })
+      .execute()
+  }
+  await setState(trx, cellId, drain, { state: 'draining', draining_since: at }, ['draining', 'deleting', 'deleted'])
+  await setState(trx, cellId, remove, { state: 'deleting' }, ['deleting', 'deleted'])
+  return [...added.map(({ id }) => id), ...drain, ...remove]
+}
+
+async function setState(
+  trx: Trx,
+  cellId: string,
+  ids: readonly string[],
+  change: { readonly state: 'draining' | 'deleting'; readonly draining_since?: Date },
+  unless: readonly NodeRow['state'][],
+): Promise<void> {
+  if (ids.length === 0) return
+  await trx
     .updateTable('nodes')
-    .set({ state: 'deleting', retry_at: null })
-    .where('cell_id', '=', proof.target.cellId)
-    .where('state', 'not in', ['deleting', 'deleted'])
+    .set({ ...change, updated_at: new Date(), retry_at: null })
+    .where('cell_id', '=', cellId)
+    .where('id', 'in', [...ids])
+    .where('state', 'not in', [...unless])
     .execute()
 }

@@ -18,6 +18,8 @@ export interface NodesTable {
   machine_zone: ColumnType<string | null, undefined, string | null>
   instance_type: ColumnType<string | null, undefined, string | null>
   public_address: ColumnType<string | null, undefined, string | null>
+  /** When the driver first listed its machine. */
+  seen_at: ColumnType<Date | null, undefined, Date>
   address: string | null
   state: Generated<NodeState>
   observed: JSONColumnType<object> | null

@@ -5,7 +5,7 @@ import { failedState, isUnderWay, type NamespaceState, plan, settledState } from
 import { enqueue } from '#libs/jobs'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
-import { getCell, placeNamespace } from '#libs/store/cells'
+import { getCell, newCellTemplate, placeNamespace } from '#libs/store/cells'
 import {
   failNamespace,
   type NamespaceRow,
@@ -14,7 +14,6 @@ import {
   settleNamespace,
 } from '#libs/store/namespaces'
 import type { Logger } from '#libs/telemetry'
-import { newCellTemplate } from '../cells/template.ts'
 import { failedPass } from '../failed-pass.ts'
 import { leasedPass } from '../leased-pass.ts'
 import { again, type Next, settled } from '../next.ts'

@@ -1,0 +1,59 @@
+import type { Authorized } from '#libs/authz'
+import { AppError, notFound } from '#libs/base'
+import type { Trx } from '../database.ts'
+import { type CellRow, lockPlacements } from './store.ts'
+
+/** Whether it gets new namespaces. @throws AppError `not_found`, and `precondition` when it is being deleted */
+export async function setCellDraining(
+  trx: Trx,
+  proof: Authorized<'cell', 'update'>,
+  draining: boolean,
+  at: Date,
+): Promise<void> {
+  const row = await lockedCell(trx, proof.target.cellId)
+  if (row.state === 'deleting' || row.state === 'deleted') {
+    throw new AppError('precondition', `the cell ${row.id} is ${row.state}`)
+  }
+  if (row.draining === draining) return
+  await trx.updateTable('cells').set({ draining, updated_at: at }).where('id', '=', row.id).execute()
+}
+
+/** How many of the namespaces that are left a refusal names. */
+const named = 5
+
+/**
+ * Has an empty cell deleted, with all that belongs to it; said twice it is said once.
+ * @throws AppError `not_found`, and `precondition` with what is left on it.
+ */
+export async function retireCell(trx: Trx, proof: Authorized<'cell', 'delete'>, at: Date): Promise<void> {
+  const row = await lockedCell(trx, proof.target.cellId)
+  if (row.state === 'deleting' || row.state === 'deleted') return
+  const left = await trx
+    .selectFrom('namespaces')
+    .select('id')
+    .where('cell_id', '=', row.id)
+    .where('state', '<>', 'deleted')
+    .orderBy('id')
+    .execute()
+  if (left.length > 0) {
+    const ids = left.slice(0, named).map(({ id }) => id)
+    const others = left.length > named ? ` and ${left.length - named} others` : ''
+    throw new AppError(
+      'precondition',
+      `the cell ${row.id} has ${left.length} namespaces: ${ids.join(', ')}${others}. Move them or have them deleted first`,
+    )
+  }
+  await trx
+    .updateTable('cells')
+    .set({ state: 'deleting', draining: true, updated_at: at })
+    .where('id', '=', row.id)
+    .execute()
+}
+
+/** With the lock of its region's placements: no namespace comes to it meanwhile. */
+async function lockedCell(trx: Trx, cellId: string): Promise<CellRow> {
+  const found = await trx.selectFrom('cells').select('region').where('id', '=', cellId).executeTakeFirst()
+  if (found === undefined) throw notFound('cell', cellId)
+  await lockPlacements(trx, found.region)
+  return trx.selectFrom('cells').selectAll().where('id', '=', cellId).executeTakeFirstOrThrow()
+}
