@@ -6,6 +6,7 @@ import { configuredMasterKey, sealer } from '#libs/sealing'
 import { assertSchemaFits, Database, isDatabaseUnavailable, roleUrl } from '#libs/store'
 import { createLogger, createMetrics, startHealthServer } from '#libs/telemetry'
 import type { NodeDriver } from './drivers/contract.ts'
+import { createEc2Driver } from './drivers/ec2/create-ec2-driver.ts'
 import { LocalDriver } from './drivers/local/driver.ts'
 import { startProvisioner } from './provisioner.ts'
 import { readProvisionerSettings } from './settings.ts'
@@ -24,25 +25,28 @@ const database = new Database({
 await assertSchemaFits(database.pool)
 
 mkdirSync(settings.nodesDirectory, { recursive: true, mode: 0o700 })
-const drivers: NodeDriver[] = []
+const drivers = new Map<string, NodeDriver>()
 const local = settings.regions.find((region) => region.driver === 'local')
 if (local !== undefined) {
   const { addressPrefix } = local.options
-  drivers.push(
-    new LocalDriver({
-      nodesDir: settings.nodesDirectory,
-      agentMain: resolve(import.meta.dirname, '../node/main.ts'),
-      nodeBinary: process.execPath,
-      logLevel: settings.logLevel,
-      ports: allPorts(nodePorts),
-      ...(typeof addressPrefix === 'string' ? { addressPrefix } : {}),
-    }),
-  )
+  const driver = new LocalDriver({
+    nodesDir: settings.nodesDirectory,
+    agentMain: resolve(import.meta.dirname, '../node/main.ts'),
+    nodeBinary: process.execPath,
+    logLevel: settings.logLevel,
+    ports: allPorts(nodePorts),
+    ...(typeof addressPrefix === 'string' ? { addressPrefix } : {}),
+  })
+  for (const region of settings.regions) if (region.driver === 'local') drivers.set(region.id, driver)
 }
-const strange = settings.regions.find((region) => drivers.every((driver) => driver.name !== region.driver))
+for (const region of settings.regions) {
+  if (region.driver !== 'ec2') continue
+  drivers.set(region.id, createEc2Driver({ database, sealer: sealer(masterKey), logger }, region))
+}
+const strange = settings.regions.find((region) => !drivers.has(region.id))
 if (strange !== undefined) {
   throw new Error(
-    `AQUEDUCT_REGIONS: the region ${strange.id} has the driver ${strange.driver}, which this version does not have: use local`,
+    `AQUEDUCT_REGIONS: the region ${strange.id} has the driver ${strange.driver}, which is for tests: use local or ec2`,
   )
 }
 const health = await startHealthServer({

@@ -121,6 +121,7 @@ const creation = [
   'get-node',
   'launch-node',
   'configure-node',
+  'expose-node',
   'confirm-answering',
   'register',
   'set-aliases',

@@ -1,20 +1,25 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   type CellCandidate,
+  type CellNodes,
   type CellState,
-  type CellStep,
   chooseCell,
   type DesiredCell,
-  executableNow,
   type ObservedCell,
   type ObservedNode,
   planCell,
   planNode,
+  type SlotNode,
+  slotsOf,
 } from '#libs/domain/cells'
 
 describe('chooseCell', () => {
-  const cell = (id: string, state: CellState, namespaces: number): CellCandidate => ({ id, state, namespaces })
+  const cell = (id: string, state: CellState, namespaces: number, draining = false): CellCandidate => ({
+    id,
+    state,
+    namespaces,
+    draining,
+  })
 
   it.each([
     ['the least full ready one', [cell('a', 'ready', 5), cell('b', 'ready', 2)], 'b'],
@@ -32,6 +37,7 @@ describe('chooseCell', () => {
 
   it.each([
     ['there is none', []],
+    ['the only one drains', [cell('a', 'ready', 0, true)]],
     ['all are full', [cell('a', 'ready', 10), cell('b', 'creating', 11)]],
     ['the only one with room goes away', [cell('a', 'deleting', 0), cell('b', 'deleted', 0)]],
   ])('creates one when %s', (_, cells) => {
@@ -40,7 +46,7 @@ describe('chooseCell', () => {
 })
 
 const kinds = (steps: readonly { readonly kind: string }[]) => steps.map((step) => step.kind)
-const present = (state: 'starting' | 'ready' | 'failed' | 'stopped', generation = 1): ObservedNode => ({
+const present = (state: 'starting' | 'ready' | 'failed' | 'stopped' | 'ending', generation = 1): ObservedNode => ({
   kind: 'present',
   state,
   generation,
@@ -49,7 +55,7 @@ const present = (state: 'starting' | 'ready' | 'failed' | 'stopped', generation 
 })
 
 describe('planNode', () => {
-  const desired = { nodeId: 'node-1', generation: 2, deleted: false }
+  const desired = { nodeId: 'node-1', generation: 2, deleted: false, seen: false, launched: false, hidden: false }
   it.each([
     ['absent', { kind: 'absent' }, ['launch-node', 'await-node', 'done']],
     ['unknown', { kind: 'unknown' }, ['launch-node', 'await-node', 'done']],
@@ -58,37 +64,52 @@ describe('planNode', () => {
     ['ready', present('ready', 2), ['done']],
     ['ready with a later manifest', present('ready', 3), ['done']],
     ['drifted', present('ready', 1), ['configure-node', 'await-node', 'done']],
-    ['failed', present('failed', 2), ['delete-node', 'launch-node', 'await-node', 'done']],
-    ['stopped', present('stopped', 2), ['delete-node', 'launch-node', 'await-node', 'done']],
+    ['left by its agent', present('stopped', -1), ['configure-node', 'await-node', 'done']],
+    ['failed', present('failed', 2), ['fail-node', 'done']],
+    ['failed before it had a manifest', present('failed', -1), ['fail-node', 'done']],
+    ['taken away by somebody else', present('ending', 2), ['fail-node', 'done']],
+    ['stopped', present('stopped', 2), ['fail-node', 'done']],
   ] as const)('%s', (_, observed, steps) => {
     expect(kinds(planNode(desired, observed))).toEqual(steps)
   })
 
-  it('deletes until there is surely nothing', () => {
+  it('launches no second machine for a node whose machine is gone', () => {
+    const seen = { ...desired, seen: true, launched: true }
+    expect(kinds(planNode(seen, { kind: 'absent' }))).toEqual(['fail-node', 'done'])
+    expect(kinds(planNode(seen, { kind: 'unknown' }))).toEqual(['await-node', 'done'])
+  })
+
+  it('exposes an edge once it is ready, and not before', () => {
+    const hidden = { ...desired, hidden: true }
+    expect(kinds(planNode(hidden, present('ready', 2)))).toEqual(['expose-node', 'done'])
+    expect(kinds(planNode(hidden, present('starting', 2)))).toEqual(['await-node', 'done'])
+  })
+
+  it('deletes until there is surely nothing, also what was launched and never seen', () => {
     const gone = { ...desired, deleted: true }
     expect(kinds(planNode(gone, present('ready', 2)))).toEqual(['delete-node', 'done'])
     expect(kinds(planNode(gone, { kind: 'unknown' }))).toEqual(['delete-node', 'done'])
+    expect(kinds(planNode({ ...gone, launched: true }, { kind: 'absent' }))).toEqual(['delete-node', 'done'])
     expect(kinds(planNode(gone, { kind: 'absent' }))).toEqual(['done'])
   })
 })
 
-const node = (nodeId: string) => ({ nodeId, generation: 1, deleted: false })
-const desired: DesiredCell = {
-  id: 'cell-1',
-  deleted: false,
-  schemaVersion: '1.19',
-  nodes: [node('node-1'), node('node-2'), node('node-3')],
-}
-const nothing: ObservedCell = { databases: 'absent', nodes: new Map(), answering: false }
+const node = (slotId: string, state: SlotNode['state'] = 'ready'): SlotNode => ({
+  nodeId: `node-${slotId}`,
+  slotId,
+  state,
+  templateHash: 'a',
+  drainMs: 5,
+})
+const small: CellNodes = { slots: slotsOf('small'), templateHash: 'a', bootstrapped: true, nodes: [], now: 0 }
+const whole: CellNodes = { ...small, nodes: small.slots.map(({ id }) => node(id)) }
+const desired: DesiredCell = { id: 'cell-1', deleted: false, schemaVersion: '1.19' }
+const nothing: ObservedCell = { databases: 'absent', nodes: { ...small, bootstrapped: false }, answering: false }
 
 describe('planCell', () => {
   it('plans databases, schema, the nodes and the question whether it works, in that order', () => {
     expect(kinds(planCell(desired, nothing))).toEqual([
-      'create-databases',
-      'apply-schema',
-      ...['launch-node', 'await-node', 'launch-node', 'await-node', 'launch-node', 'await-node'],
-      'confirm-answering',
-      'done',
+      ...['create-databases', 'apply-schema', 'change-nodes', 'await-nodes', 'confirm-answering', 'done'],
     ])
   })
 
@@ -97,95 +118,23 @@ describe('planCell', () => {
     expect(kinds(steps).slice(0, 2)).toEqual(['create-databases', 'apply-schema'])
   })
 
-  it('starts the first node alone, and the others side by side', () => {
-    const bare: ObservedCell = { ...nothing, databases: 'present', schemaVersion: '1.19' }
-    expect(executableNow(planCell(desired, bare), false)).toEqual([{ kind: 'launch-node', nodeId: 'node-1' }])
-    const starting = { ...bare, nodes: new Map([['node-1', present('starting')]]) }
-    expect(executableNow(planCell(desired, starting), false)).toMatchObject([{ kind: 'await-node', nodeId: 'node-1' }])
-    const ready = { ...bare, nodes: new Map([['node-1', present('ready')]]) }
-    expect(executableNow(planCell(desired, ready), true)).toMatchObject([
-      { kind: 'launch-node', nodeId: 'node-2' },
-      { kind: 'launch-node', nodeId: 'node-3' },
-    ])
+  it('is done when everything is there and answers', () => {
+    const there: ObservedCell = { databases: 'present', schemaVersion: '1.19', nodes: whole, answering: true }
+    expect(kinds(planCell(desired, there))).toEqual(['done'])
+    expect(kinds(planCell(desired, { ...there, answering: false }))).toEqual(['confirm-answering', 'done'])
   })
 
-  it('is done when everything is there and answers', () => {
-    const nodes = new Map(desired.nodes.map(({ nodeId }) => [nodeId, present('ready')]))
-    const whole: ObservedCell = { databases: 'present', schemaVersion: '1.19', nodes, answering: true }
-    expect(kinds(planCell(desired, whole))).toEqual(['done'])
-    expect(kinds(planCell(desired, { ...whole, answering: false }))).toEqual(['confirm-answering', 'done'])
+  it('asks a cell whose node is replaced whether it works before it waits for the node', () => {
+    const nodes = { ...whole, nodes: [...whole.nodes, node('all-0', 'creating')] }
+    const seen: ObservedCell = { databases: 'present', schemaVersion: '1.19', nodes, answering: false }
+    expect(kinds(planCell(desired, seen)).slice(-3)).toEqual(['confirm-answering', 'await-nodes', 'done'])
   })
 
   it('drops the databases only after the last node', () => {
-    const nodes = new Map([['node-1', present('ready')]])
-    const steps = planCell({ ...desired, deleted: true }, { ...nothing, databases: 'present', nodes })
-    expect(kinds(steps)).toEqual(['delete-node', 'drop-databases', 'done'])
-  })
-
-  it('comes to its end from every crash, executed step by step', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.constantFrom('ok', 'before', 'after'), { maxLength: 12 }),
-        fc.boolean(),
-        (fates, deleted) => {
-          const world = new CellWorld()
-          const wanted = { ...desired, deleted }
-          for (let pass = 0; pass < fates.length + 30; pass += 1) {
-            const [step] = executableNow(planCell(wanted, world.observed), world.bootstrapped)
-            if (step === undefined || step.kind === 'done') return
-            world.execute(step, fates[pass] ?? 'ok')
-          }
-          throw new Error('no end')
-        },
-      ),
-    )
+    const gone = { ...desired, deleted: true }
+    expect(kinds(planCell(gone, { ...nothing, databases: 'present', nodes: whole }))).toEqual([
+      ...['change-nodes', 'await-nodes', 'drop-databases', 'done'],
+    ])
+    expect(kinds(planCell(gone, nothing))).toEqual(['done'])
   })
 })
-
-/** Just enough of a driver and a database server to run a plan against. */
-class CellWorld {
-  observed: ObservedCell = nothing
-  bootstrapped = false
-  #databases = false
-  readonly #nodes = new Map<string, ObservedNode>()
-
-  execute(step: CellStep, fate: 'ok' | 'before' | 'after'): void {
-    if (step.kind === 'launch-node' || step.kind === 'delete-node') this.#saw(step.nodeId, { kind: 'unknown' })
-    if (step.kind === 'create-databases' || step.kind === 'drop-databases') this.#note({ databases: 'unknown' })
-    if (fate === 'before') return
-    this.#act(step)
-    if (fate === 'ok') this.#record(step)
-  }
-
-  #act(step: CellStep): void {
-    if (step.kind === 'create-databases') this.#databases = true
-    if (step.kind === 'drop-databases') {
-      expect(this.#nodes.size).toBe(0)
-      this.#databases = false
-    }
-    if (step.kind === 'apply-schema') expect(this.#databases).toBe(true)
-    if (step.kind === 'launch-node' && !this.#nodes.has(step.nodeId)) this.#nodes.set(step.nodeId, present('ready', -1))
-    if (step.kind === 'configure-node') this.#nodes.set(step.nodeId, present('ready', step.generation))
-    if (step.kind === 'delete-node') this.#nodes.delete(step.nodeId)
-  }
-
-  #record(step: CellStep): void {
-    if ('nodeId' in step) {
-      const seen = this.#nodes.get(step.nodeId) ?? { kind: 'absent' }
-      this.#saw(step.nodeId, seen)
-      this.bootstrapped ||= seen.kind === 'present'
-    }
-    if (step.kind === 'create-databases') this.#note({ databases: 'present' })
-    if (step.kind === 'drop-databases') this.#note({ databases: 'absent' })
-    if (step.kind === 'apply-schema') this.#note({ schemaVersion: step.schemaVersion })
-    if (step.kind === 'confirm-answering') this.#note({ answering: true })
-  }
-
-  #saw(nodeId: string, seen: ObservedNode): void {
-    this.#note({ nodes: new Map([...this.observed.nodes, [nodeId, seen]]) })
-  }
-
-  #note(change: Partial<ObservedCell>): void {
-    this.observed = { ...this.observed, ...change }
-  }
-}

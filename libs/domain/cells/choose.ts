@@ -5,6 +5,8 @@ export interface CellCandidate {
   readonly state: CellState
   /** How many namespaces are placed on it, those that are being deleted included. */
   readonly namespaces: number
+  /** It gets no new namespaces. */
+  readonly draining: boolean
 }
 
 export type CellChoice =
@@ -18,7 +20,7 @@ export type CellChoice =
  */
 export function chooseCell(cells: readonly CellCandidate[], limit: number): CellChoice {
   const withRoom = cells
-    .filter((cell) => cell.namespaces < limit)
+    .filter((cell) => !cell.draining && cell.namespaces < limit)
     .toSorted((a, b) => a.namespaces - b.namespaces || (a.id < b.id ? -1 : 1))
   const now = withRoom.find((cell) => placementOf(cell.state) === 'now')
   if (now !== undefined) return { kind: 'existing', cellId: now.id, ready: true }

@@ -64,3 +64,23 @@ test('calls that fail wait for a minute at most, and the first two not at all', 
   expect(callPauseEnd(50, now, now)).toBe(now + 60_000)
   expect(callPauseEnd(50, now, now + 60_000)).toBeUndefined()
 })
+
+test('an image that cannot start costs about fifty machines a day and not one a minute, and one that can ends it', () => {
+  const dayMs = 24 * 60 * minute
+  const past: PastLaunch[] = []
+  let time = 0
+  while (time < dayMs) {
+    const pause = launchPauseEnd(past, time)
+    if (pause === undefined) {
+      past.unshift({ launchedAt: time, firstReadyAt: undefined, endedAt: time + minute, planned: false })
+      time += minute
+    } else {
+      expect(pause).toBeGreaterThan(time)
+      time = pause
+    }
+  }
+  expect(past.length).toBeGreaterThan(40)
+  expect(past.length).toBeLessThan(60)
+  const good = { launchedAt: time, firstReadyAt: time, endedAt: undefined, planned: false }
+  expect(launchPauseEnd([good, ...past], time + minute)).toBeUndefined()
+})

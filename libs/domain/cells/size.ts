@@ -34,3 +34,25 @@ export function slotsOf(size: CellSize): readonly Slot[] {
     Array.from({ length: count }, (_, ordinal) => ({ id: `${role}-${ordinal}`, role, ordinal })),
   )
 }
+
+/** `numHistoryShards` can never change, so it is chosen by the largest size that the cell may ever have. */
+const shards: Readonly<Record<CellSize, number>> = {
+  // A cell for trying things out: it never grows, and starts in two seconds.
+  dev: 64,
+  // The same for both, so that a small cell may become a standard one.
+  small: 512,
+  standard: 512,
+}
+
+/** History shards of a cell that is born with this size. */
+export function historyShardsFor(size: CellSize): number {
+  return shards[size]
+}
+
+/**
+ * Whether a cell may be given another size. With fewer history shards than that size has, its nodes could not share the
+ * work; and it only grows: what became too large is moved to a smaller cell.
+ */
+export function mayBecome(from: CellSize, to: CellSize, historyShards: number): boolean {
+  return cellSizes.indexOf(from) <= cellSizes.indexOf(to) && historyShards >= shards[to]
+}

@@ -115,7 +115,7 @@ describe('a cell', () => {
     // The same question with the cell's own certificate is answered: the refusals above are about who asks.
     const own = credentials.createSsl(
       Buffer.from(internode.ca),
-      Buffer.from(internode.key),
+      Buffer.from(internode.key ?? ''),
       Buffer.from(internode.certificate),
     )
     expect(await describeCode(cell.internalFrontend, own, undefined, internode.serverName)).toBe(status.OK)

@@ -13,6 +13,7 @@ import { cellDatabase } from '../../cells/databases.ts'
 import type { Releases } from '../../cells/releases.ts'
 import { renderNode } from '../../cells/render-node.ts'
 import { ensureNodeCertificate, internodeName } from '../certificates/node-certificate.ts'
+import type { JoinedNode } from './join.ts'
 
 const system = systemActor('node-manifest')
 
@@ -49,15 +50,21 @@ export function manifestSettings(deps: ManifestDeps, { template }: Pick<NodeRow,
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
 }
 
-/** Gathers what a node is to be from the rows and the keys, and renders it. */
+/**
+ * Gathers what a node is to be from the rows and the keys, and renders it.
+ * @param joined where the node made its key itself; otherwise it gets one of ours.
+ */
 export async function manifestOf(
   deps: ManifestDeps,
   cell: CellRow,
   node: NodeRow,
   address: string,
+  joined: JoinedNode | undefined,
 ): Promise<NodeManifest> {
   const { database, sealer } = deps
-  const identity = await ensureNodeCertificate(deps, cell.id, node.id)
+  const identity: JoinedNode & { readonly keyPem?: string } =
+    joined ?? (await ensureNodeCertificate(deps, cell.id, node.id))
+  const key = identity.keyPem
   // Made here if need be: the node's key set must name the key that will sign.
   await openSigningKey(database.all, sealer, { purpose: 'cell', cellId: cell.id })
   const serverCa = await openAuthority(database.all, sealer, { purpose: 'server' })
@@ -76,7 +83,7 @@ export async function manifestOf(
     internode: {
       serverName: internodeName(cell.id),
       certificate: identity.leafPem,
-      key: identity.keyPem,
+      key,
       ca: identity.cellCaPem,
     },
     namespaceLimits: await listCellLimits(
@@ -88,7 +95,7 @@ export async function manifestOf(
       url: deps.discoveryUrl,
       ca: serverCa.certificatePem,
       certificate: identity.chainPem,
-      key: identity.keyPem,
+      key,
       envoy: deps.envoy,
       concurrency: deps.envoyConcurrency,
       nexusSecret: nexusSecret(sealer, cell.id),

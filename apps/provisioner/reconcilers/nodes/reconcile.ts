@@ -1,32 +1,22 @@
 import { type Authorized, systemActor } from '#libs/authz'
-import { type ObservedNode, planNode } from '#libs/domain/cells'
-import { enqueue } from '#libs/jobs'
+import { type DesiredNode, planNode } from '#libs/domain/cells'
+import { hasEdge } from '#libs/domain/nodes'
 import { type CellRow, getCell } from '#libs/store/cells'
-import { bumpNodeGeneration, getNode, type NodeRow, recordNode } from '#libs/store/nodes'
-import type { Logger } from '#libs/telemetry'
+import { bumpNodeGeneration, getNode, type NodeRecord, type NodeRow, recordNode } from '#libs/store/nodes'
 import { fits, knownSchema } from '../../cells/database-schema.ts'
-import { DriverError, type NodeDriver, type NodeInstance, type NodeLaunch } from '../../drivers/contract.ts'
+import { DriverError, type NodeDriver, type NodeInstance } from '../../drivers/contract.ts'
 import { failedPass } from '../failed-pass.ts'
 import { leasedPass } from '../leased-pass.ts'
 import { again, type Next, settled } from '../next.ts'
-import type { Outward } from '../outward.ts'
 import { readyCondition } from '../ready-condition.ts'
-import { type ManifestDeps, manifestOf, manifestSettings } from './manifest.ts'
-
-export interface NodeReconcilerDeps extends ManifestDeps {
-  readonly outward: Outward
-  readonly logger: Logger
-  /** The driver of that name. @throws Error when it is not available here */
-  readonly driver: (name: string) => NodeDriver
-}
+import { executeNodeStep, type NodePass, type NodeReconcilerDeps, observedOf, wakeCell } from './execute.ts'
+import { manifestSettings } from './manifest.ts'
 
 type Proof = Authorized<'node', 'update'>
 
 const system = systemActor('node-reconciler')
-/** Milliseconds between two looks at a node that starts. */
-const startingMs = 200
 
-/** One pass over one node: makes it, brings it up to its manifest, replaces it when it failed, or takes it away. */
+/** One pass over one node: makes it, brings it up to its manifest, says that it is dead when it is, or takes it away. */
 export async function reconcileNode(deps: NodeReconcilerDeps, nodeId: string): Promise<Next> {
   const proof = system.authorize('node', 'update', { nodeId })
   return leasedPass(deps, 'nodes', nodeId, async (holder) => {
@@ -53,96 +43,92 @@ export async function reconcileNode(deps: NodeReconcilerDeps, nodeId: string): P
 }
 
 async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, row: NodeRow): Promise<Next> {
-  const driver = deps.driver(row.driver)
-  const cell = await getCell(deps.database.all, system.authorize('cell', 'read', { cellId: row.cell_id }))
+  const { all } = deps.database
+  // It will never work again: its cell takes it away.
+  if (row.state === 'failed') return settled
+  const cell = await getCell(all, system.authorize('cell', 'read', { cellId: row.cell_id }))
+  const driver = deps.driver(cell.region)
   const deleted = row.state === 'deleting'
   // The databases come first, and go last: a node without them would only fail.
   if (!deleted && knownSchema(cell) === undefined) return settled
   const settings = manifestSettings(deps, row)
   // A server is not told of columns before they are there; what a node needs otherwise, it gets meanwhile.
   if (!deleted && isOutdated(cell, row, settings)) {
-    await bumpNodeGeneration(deps.database.all, proof)
-    await recordNode(deps.database.all, proof, holder, { manifestSettings: settings })
+    await bumpNodeGeneration(all, proof)
+    await recordNode(all, proof, holder, { manifestSettings: settings })
     return again(0)
   }
-  const observed = await look(deps, driver, row.id)
+  const instance = await look(deps, driver, row.id)
+  const pass: NodePass = {
+    row,
+    cell,
+    driver,
+    instance,
+    settings,
+    record: (fields) => recordNode(all, proof, holder, fields),
+  }
+  await takeNote(deps, pass)
+  const observed = observedOf(instance)
   const isAtItsManifest = observed.kind === 'present' && observed.generation >= row.generation
   // Not before the node has come to its manifest: however fast limits change, it gets one manifest after the other.
   if (!deleted && row.limits_version < cell.limits_version && (isAtItsManifest || observed.kind === 'absent')) {
-    await bumpNodeGeneration(deps.database.all, proof, cell.limits_version)
+    await bumpNodeGeneration(all, proof, cell.limits_version)
     return again(0)
   }
-  const [step] = planNode({ nodeId: row.id, generation: row.generation, deleted }, observed)
-  const record = (fields: Parameters<typeof recordNode>[3]) => recordNode(deps.database.all, proof, holder, fields)
   if (isAtItsManifest && row.limits_held < row.limits_version) {
-    await record({ limitsHeld: { version: row.limits_version, at: deps.clock.now() } })
+    await pass.record({ limitsHeld: { version: row.limits_version, at: deps.clock.now() } })
   }
-  const condition = (ready: boolean, detail: string) => readyCondition(row.conditions, ready, detail)
-  switch (step?.kind) {
-    case 'launch-node': {
-      // A server does not start on a schema that is older than it wants. The cell brings that, and wakes its nodes.
-      if (!fits(knownSchema(cell), row.template.serverVersion)) return settled
-      await record({ observed: { kind: 'unknown' } })
-      const made = await deps.outward('launch-node', () => driver.launch(launchOf(row)))
-      await record({ observed: present(made), address: made.address ?? null })
-      return again(0)
-    }
-    case 'configure-node': {
-      const manifest = await manifestOf(deps, cell, row, step.address)
-      await record({ address: step.address, observed: { kind: 'unknown' }, manifestSettings: settings })
-      await deps.outward('configure-node', () => driver.configure(manifest))
-      return again(startingMs)
-    }
-    case 'await-node':
-      await record({
-        observed,
-        conditions: condition(false, step.detail),
-        state: row.state === 'ready' ? 'creating' : row.state,
-      })
-      return again(startingMs)
-    case 'delete-node':
-      await record({ observed: { kind: 'unknown' } })
-      await deps.outward('delete-node', () => driver.delete(row.id))
-      await record({ observed: null, address: null })
-      return again(0)
-    default:
-      await record({
-        observed: deleted ? null : observed,
-        state: deleted ? 'deleted' : 'ready',
-        conditions: condition(!deleted, ''),
-        failures: 0,
-      })
-      if (row.state !== 'ready') await enqueue(deps.database.all, 'reconcile-cell', { cellId: row.cell_id })
-      return settled
+  const [step] = planNode(desiredOf(row), observed)
+  // Whatever it still is, it is not for long.
+  if (row.state === 'draining' && step?.kind !== 'fail-node') return settled
+  return executeNodeStep(deps, pass, step ?? { kind: 'done' })
+}
+
+/** Writes down what the driver says of the machine and the row does not. */
+async function takeNote(deps: NodeReconcilerDeps, { row, instance, record }: NodePass): Promise<void> {
+  const news = instance === undefined ? undefined : newsOf(row, instance, deps.clock.now())
+  if (news === undefined) return
+  await record(news)
+  if (news.retire !== undefined) await wakeCell(deps, row)
+}
+
+/** What the row asks for. */
+export function desiredOf(row: NodeRow): DesiredNode {
+  return {
+    nodeId: row.id,
+    generation: row.generation,
+    deleted: row.state === 'deleting',
+    seen: row.seen_at !== null,
+    launched: row.observed !== null,
+    hidden: hasEdge(row.role) && row.public_address === null,
   }
 }
 
 /** Whether its last manifest came from other settings, and servers may be told of the present ones. */
-function isOutdated(cell: CellRow, { template, manifest_settings: last }: NodeRow, settings: string): boolean {
+export function isOutdated(cell: CellRow, { template, manifest_settings: last }: NodeRow, settings: string): boolean {
   return last !== null && last !== settings && fits(knownSchema(cell), template.serverVersion)
 }
 
-async function look(deps: NodeReconcilerDeps, driver: NodeDriver, nodeId: string): Promise<ObservedNode> {
+async function look(deps: NodeReconcilerDeps, driver: NodeDriver, nodeId: string): Promise<NodeInstance | undefined> {
   try {
-    return present(await deps.outward('get-node', () => driver.get(nodeId)))
+    return await deps.outward('get-node', () => driver.get(nodeId))
   } catch (thrown) {
-    if (thrown instanceof DriverError && thrown.kind === 'not_found') return { kind: 'absent' }
+    if (thrown instanceof DriverError && thrown.kind === 'not_found') return undefined
     throw thrown
   }
 }
 
-function present({ state, generation, detail, address }: NodeInstance): ObservedNode {
-  return { kind: 'present', state, generation, detail, ...(address === undefined ? {} : { address }) }
+/** What the driver says of the machine and the row does not; undefined when that is nothing. */
+export function newsOf(row: NodeRow, instance: NodeInstance, now: Date): NodeNews | undefined {
+  const { machineId, zone = null, instanceType = null, notice } = instance
+  const isKnown = row.machine_id === machineId && row.machine_zone === zone && row.instance_type === instanceType
+  const isNotice = notice !== undefined && row.retire_by?.getTime() !== notice.at.getTime()
+  const news: NodeNews = {
+    ...(isKnown ? {} : { machine: { id: machineId, zone, instanceType } }),
+    ...(row.seen_at === null ? { seenAt: now } : {}),
+    ...(isNotice ? { retire: { reason: `${notice.kind}: ${notice.detail}`, by: notice.at } } : {}),
+  }
+  return Object.keys(news).length === 0 ? undefined : news
 }
 
-function launchOf(row: NodeRow): NodeLaunch {
-  return {
-    nodeId: row.id,
-    cellId: row.cell_id,
-    role: row.role,
-    slotId: row.slot,
-    zone: row.zone_preference,
-    template: row.template,
-    userData: '',
-  }
-}
+type NodeNews = Pick<NodeRecord, 'machine' | 'seenAt' | 'retire'>
