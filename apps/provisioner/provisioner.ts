@@ -34,14 +34,10 @@ import { rolloutMetrics } from './reconcilers/rollouts/rollout-metrics.ts'
 import { roundMetrics } from './round-metrics.ts'
 import { type Round, runRounds } from './rounds.ts'
 import type { ProvisionerSettings } from './settings.ts'
-import { CellClients } from './temporal/cell-clients.ts'
+import { sweepCells } from './sweeps/sweep-cells.ts'
+import { type CellClientSource, CellClients } from './temporal/cell-clients.ts'
 import { Turns } from './turns.ts'
-import {
-  wakeCellsAndNodes,
-  wakeOpenRollouts,
-  wakeUnsettledNamespaces,
-  wakeUnsettledNexusEndpoints,
-} from './wake-everything.ts'
+import { wakeOpenRollouts, wakeUnsettledNamespaces, wakeUnsettledNexusEndpoints } from './wake-everything.ts'
 import { startWorker } from './worker.ts'
 
 export interface ProvisionerDeps {
@@ -50,6 +46,8 @@ export interface ProvisionerDeps {
   readonly sealer: Sealer
   /** By region id. One driver may serve several regions. */
   readonly drivers: ReadonlyMap<string, NodeDriver>
+  /** The cells' own APIs; unless given, as the rows say. */
+  readonly cells?: CellClientSource
   readonly logger: Logger
   readonly registry: Registry
   /** Ends the process as SIGKILL does, for the crash point. */
@@ -59,11 +57,18 @@ export interface ProvisionerDeps {
 /** Milliseconds. New jobs are told by Postgres at once; this is for passes that come again after a delay. */
 const pollIntervalMs = 100
 
-/** Starts the worker and the rounds; `stop` waits for the passes that are under way. */
-export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop(): Promise<void> }> {
+export interface Provisioner {
+  /** Everything that it does by the clock. */
+  readonly rounds: readonly Round[]
+  /** Waits for the passes that are under way. */
+  stop(): Promise<void>
+}
+
+/** Starts the worker and the rounds. */
+export async function startProvisioner(deps: ProvisionerDeps): Promise<Provisioner> {
   const { settings, database, sealer, logger, registry } = deps
   const clock = systemClock
-  const cells = new CellClients({ database, sealer })
+  const cells = deps.cells ?? new CellClients({ database, sealer })
   const cellClient = (cellId: string) => cells.of(cellId)
   const outward = createOutward({ crashPoint: settings.crashPoint, crash: deps.crash, observe: stepMetrics(registry) })
   const edge = new ProbedEdgeAccess({ database, sealer, clock, domain: settings.domain })
@@ -122,7 +127,12 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
     { name: 'wake namespaces', everyMs: 2_000, work: () => wakeUnsettledNamespaces(database) },
     { name: 'wake nexus endpoints', everyMs: 2_000, work: () => wakeUnsettledNexusEndpoints(database) },
     { name: 'wake rollouts', everyMs: 2_000, work: () => wakeOpenRollouts(database) },
-    { name: 'wake cells and nodes', everyMs: 10_000, work: () => wakeCellsAndNodes(database) },
+    {
+      name: 'cells and nodes',
+      everyMs: 10_000,
+      shared: true,
+      work: (signal) => sweepCells({ ...common, ...settings, releases: known, drivers: deps.drivers, cells }, signal),
+    },
     { name: 'overdue operations', everyMs: 2_000, work: () => failOverdueOperations({ database, logger }) },
     { name: 'ended operations', everyMs: 600_000, shared: true, work: () => forgetOldOperations({ database, clock }) },
     { name: 'idle request buckets', everyMs: 600_000, shared: true, work: () => forgetIdleBuckets(database.all) },
@@ -187,6 +197,7 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<{ stop():
     ending.signal,
   )
   return {
+    rounds,
     stop: async () => {
       ending.abort()
       await Promise.all([runner.stop(), running])

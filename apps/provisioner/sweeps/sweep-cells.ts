@@ -1,24 +1,25 @@
 import { systemActor } from '#libs/authz'
 import { coerceError } from '#libs/base'
+import type { Region } from '#libs/config'
 import { enqueueAll } from '#libs/jobs'
-import type { Database } from '#libs/store'
 import type { CellRow } from '#libs/store/cells'
 import type { NodeRow } from '#libs/store/nodes'
 import { listSweptCells, listSweptNodes, type Swept } from '#libs/store/sweeps'
 import type { Logger } from '#libs/telemetry'
 import type { NodeDriver } from '../drivers/contract.ts'
 import { pagesOf } from '../pages.ts'
+import { cellNeedsPass } from '../reconcilers/cells/needs-pass.ts'
+import { type ManifestDeps, manifestSettings } from '../reconcilers/nodes/manifest.ts'
+import { nodeNeedsPass } from '../reconcilers/nodes/needs-pass.ts'
 import type { CellClientSource } from '../temporal/cell-clients.ts'
 import { listWorld, type World } from './world.ts'
 
-export interface CellSweepDeps {
-  readonly database: Database
+export interface CellSweepDeps extends ManifestDeps {
   readonly logger: Logger
-  readonly drivers: readonly NodeDriver[]
+  readonly regions: readonly Region[]
+  /** By region id. */
+  readonly drivers: ReadonlyMap<string, NodeDriver>
   readonly cells: CellClientSource
-  /** The reconcilers' own question: whether a pass would do anything. */
-  readonly cellNeedsPass: (cell: CellRow, nodes: readonly NodeRow[], answering: boolean) => boolean
-  readonly nodeNeedsPass: (node: NodeRow, cell: CellRow, seen: World) => boolean
 }
 
 export interface CellSweep {
@@ -41,9 +42,11 @@ export async function sweepCells(deps: CellSweepDeps, signal: AbortSignal): Prom
   const { all } = deps.database
   const mayList = system.authorize('cell', 'list', { fleet: true })
   const seen = await listWorld(deps)
+  const live = new Set<string>()
   const total = { cells: 0, nodes: 0, woken: [] as string[] }
   const pages = pagesOf((page) => listSweptCells(all, mayList, page), signal, cellsPerPage)
   for await (const cells of pages) {
+    for (const { id } of cells) live.add(id)
     try {
       const { nodes, woken } = await sweepPage(deps, cells, seen)
       total.cells += cells.length
@@ -53,6 +56,7 @@ export async function sweepCells(deps: CellSweepDeps, signal: AbortSignal): Prom
       deps.logger.error({ from: cells[0]?.id, err: coerceError(thrown) }, 'some cells could not be looked at')
     }
   }
+  deps.cells.keepOnly(live)
   return total
 }
 
@@ -70,18 +74,23 @@ async function sweepPage(
     (cell, index) =>
       !cell.busy &&
       needsPass(deps, { cell: cell.id }, () =>
-        deps.cellNeedsPass(cell, ofCell.get(cell.id) ?? [], answering[index] ?? false),
+        cellNeedsPass({ ...deps, row: cell, nodes: ofCell.get(cell.id) ?? [], answering: answering[index] ?? false }),
       ),
   )
   const wakeNodes = cells.flatMap((cell) =>
     (ofCell.get(cell.id) ?? []).filter(
-      (node) => !node.busy && needsPass(deps, { node: node.id }, () => deps.nodeNeedsPass(node, cell, seen)),
+      (node) => !node.busy && needsPass(deps, { node: node.id }, () => askNode(deps, node, cell, seen)),
     ),
   )
   const [cellIds, nodeIds] = [wakeCells, wakeNodes].map((rows) => rows.map(({ id }) => id))
   await enqueueAll(all, 'reconcile-cell', 'cellId', cellIds ?? [])
   await enqueueAll(all, 'reconcile-node', 'nodeId', nodeIds ?? [])
   return { nodes: nodes.length, woken: [...(cellIds ?? []), ...(nodeIds ?? [])] }
+}
+
+function askNode(deps: CellSweepDeps, row: NodeRow, cell: CellRow, seen: World): boolean {
+  const instance = seen.find(row.id, cell.region)
+  return nodeNeedsPass({ row, cell, instance, settings: manifestSettings(deps, row), clock: deps.clock })
 }
 
 /** One that cannot be judged is woken: its own pass fails then, and says so where an operator sees it. */
