@@ -25,6 +25,11 @@ export class ClientTokens {
     this.#ended.add(instanceId)
   }
 
+  /** What EC2 promises not to do. */
+  forget(): void {
+    this.#known.clear()
+  }
+
   isEnded(instanceId: string): boolean {
     return this.#ended.has(instanceId)
   }

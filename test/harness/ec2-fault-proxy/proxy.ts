@@ -73,6 +73,11 @@ export class FaultProxy {
     this.#deaf.delete(instanceId)
   }
 
+  /** No client token is known any more. */
+  forgetTokens(): void {
+    this.#tokens.forget()
+  }
+
   /** The machine dies, and nobody asked for it. */
   async kill(instanceId: string): Promise<void> {
     await this.#direct('TerminateInstances', { 'InstanceId.1': instanceId })

@@ -1,5 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { DescribeInstanceAttributeCommand, DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2'
+import {
+  DescribeInstanceAttributeCommand,
+  DescribeInstancesCommand,
+  EC2Client,
+  type Instance,
+  RunInstancesCommand,
+} from '@aws-sdk/client-ec2'
+import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
 import { motoCredentials } from '../moto-region.ts'
 import type { MemoryMailbox } from './memory-mailbox.ts'
 
@@ -12,14 +19,41 @@ export type BootPhase = 'launched' | 'joined' | 'configured'
  */
 export class StandInMachines {
   readonly #ec2: EC2Client
+  readonly #ssm: SSMClient
   readonly #mailbox: MemoryMailbox
   readonly #nodes = new Map<string, string>()
   readonly #stopping = new AbortController()
   #running: Promise<void> | undefined
 
   constructor(motoUrl: string, mailbox: MemoryMailbox) {
-    this.#ec2 = new EC2Client({ region: 'us-east-1', endpoint: motoUrl, credentials: motoCredentials })
+    const config = { region: 'us-east-1', endpoint: motoUrl, credentials: motoCredentials }
+    this.#ec2 = new EC2Client(config)
+    this.#ssm = new SSMClient(config)
     this.#mailbox = mailbox
+  }
+
+  /** What there really is of a node, whatever anybody is shown: machines that have not ended. */
+  async really(nodeId: string): Promise<readonly Instance[]> {
+    const filters = [
+      { Name: 'tag:aqueduct:node', Values: [nodeId] },
+      { Name: 'instance-state-name', Values: ['pending', 'running', 'stopping', 'stopped'] },
+    ]
+    const { Reservations = [] } = await this.#ec2.send(new DescribeInstancesCommand({ Filters: filters }))
+    return Reservations.flatMap(({ Instances = [] }) => Instances)
+  }
+
+  /** Makes one more machine with the tags of this one, as a launch that was done twice would. */
+  async duplicate(instanceId: string): Promise<string> {
+    const { Reservations = [] } = await this.#ec2.send(new DescribeInstancesCommand({ InstanceIds: [instanceId] }))
+    const [one] = Reservations.flatMap(({ Instances = [] }) => Instances)
+    const input = { MinCount: 1, MaxCount: 1, ImageId: one?.ImageId, SubnetId: one?.SubnetId }
+    const TagSpecifications = [{ ResourceType: 'instance' as const, Tags: one?.Tags ?? [] }]
+    const { Instances = [] } = await this.#ec2.send(new RunInstancesCommand({ ...input, TagSpecifications }))
+    return Instances[0]?.InstanceId ?? ''
+  }
+
+  async setParameter(name: string, value: string): Promise<void> {
+    await this.#ssm.send(new PutParameterCommand({ Name: name, Value: value, Type: 'String', Overwrite: true }))
   }
 
   /** Lets every machine that runs come as far as that. */
@@ -52,6 +86,7 @@ export class StandInMachines {
     this.#stopping.abort()
     await this.#running
     this.#ec2.destroy()
+    this.#ssm.destroy()
   }
 
   async #nodeOf(instanceId: string): Promise<string | undefined> {

@@ -65,10 +65,10 @@ export function createSdkAdapter(options: SdkAdapterOptions): Ec2Calls & { close
     retryMode: 'adaptive',
     requestHandler: { requestTimeout: requestTimeoutMs, connectionTimeout: 5_000 },
   } satisfies EC2ClientConfig
-  const asking = new EC2Client({ ...config, maxAttempts: 4 })
+  const asking = new EC2Client({ ...config, maxAttempts: 3 })
   // What makes something is sent once: whoever calls has to know what became of each request, and asks again by itself.
   const making = new EC2Client({ ...config, maxAttempts: 1 })
-  const ssm = new SSMClient({ ...config, maxAttempts: 4 })
+  const ssm = new SSMClient({ ...config, maxAttempts: 3 })
   return {
     runInstances: (request) =>
       named('launching a machine', async () => {
