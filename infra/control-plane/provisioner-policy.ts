@@ -229,6 +229,11 @@ export class ProvisionerPolicy extends Construct {
         conditions: {
           // Of the zone's names, those of namespaces alone: the API's and the zone's own are not among them.
           'ForAllValues:StringLike': { 'route53:ChangeResourceRecordSetsNormalizedRecordNames': [`*.*.${domain}`] },
+          // Never UPSERT, which overwrites what somebody else made.
+          'ForAllValues:StringEquals': {
+            'route53:ChangeResourceRecordSetsActions': ['CREATE', 'DELETE'],
+            'route53:ChangeResourceRecordSetsRecordTypes': ['A', 'CNAME', 'TXT'],
+          },
         },
       }),
     ]

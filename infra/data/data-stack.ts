@@ -38,7 +38,7 @@ export class DataStack extends Stack {
       databaseGiB: controlPlane.databaseGiB,
     })
     this.cells = new Postgres(this, 'Cells', {
-      ...{ name: `aqueduct-${name}-cells`, databaseName: 'postgres_cells', vpc, key, multiAz },
+      ...{ name: `aqueduct-${name}-cells`, databaseName: 'cells', vpc, key, multiAz },
       securityGroup: groups.cellsDatabase,
       databaseClass: cells.databaseClass,
       databaseGiB: cells.databaseGiB,

@@ -1,7 +1,6 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
 import { Effect, InstanceProfile, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import type { Construct } from 'constructs'
-import { acknowledge } from '../acknowledge.ts'
 import type { DataStack } from '../data/data-stack.ts'
 import type { EncryptionKey } from '../data/encryption-key.ts'
 import type { Installation } from '../installation.ts'
@@ -47,9 +46,6 @@ export class RegionStack extends Stack {
         resources: ['*'],
       }),
     )
-    acknowledge(this.nodeRole, {
-      'AwsSolutions-IAM5[Resource::*]': 'It is a denial, of everything but logs.',
-    })
     const profile = new InstanceProfile(this, 'NodeProfile', { role: this.nodeRole })
     this.balancer = new InternalBalancer(this, 'Balancer', {
       vpc: network.vpc,
