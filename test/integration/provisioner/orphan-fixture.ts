@@ -5,7 +5,7 @@ import { createLogger } from '#libs/telemetry'
 import { collectOrphanMachines, type DriverScope } from '../../../apps/provisioner/collectors/orphan-machines.ts'
 import type { OrphansDeps } from '../../../apps/provisioner/collectors/orphans.ts'
 import type { NodeDriver, NodeLaunch } from '../../../apps/provisioner/drivers/contract.ts'
-import { createTestDatabase } from '../../harness/postgres.ts'
+import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts'
 
 export const graceMs = 30_000
 
@@ -31,30 +31,39 @@ export class OrphanFixture implements AsyncDisposable {
   readonly collected: string[] = []
   readonly admin: Client
   readonly database: Database
-  readonly #drop: () => Promise<void>
+  readonly #testDatabase: TestDatabase
 
-  private constructor(admin: Client, database: Database, drop: () => Promise<void>) {
+  private constructor(admin: Client, testDatabase: TestDatabase) {
     this.admin = admin
-    this.database = database
-    this.#drop = drop
+    this.#testDatabase = testDatabase
+    this.database = this.#open()
   }
 
   static async start(): Promise<OrphanFixture> {
     const testDatabase = await createTestDatabase()
     const admin = new Client({ connectionString: testDatabase.adminUrl })
     await admin.connect()
-    const database = new Database({
-      url: testDatabase.roleUrl('aqueduct_provisioner'),
+    return new OrphanFixture(admin, testDatabase)
+  }
+
+  /** As another provisioner has it. */
+  secondPool(): AsyncDisposable & { readonly database: Database } {
+    const database = this.#open()
+    return { database, [Symbol.asyncDispose]: () => database.close() }
+  }
+
+  #open(): Database {
+    return new Database({
+      url: this.#testDatabase.roleUrl('aqueduct_provisioner'),
       poolSize: 8,
       applicationName: 'orphans',
     })
-    return new OrphanFixture(admin, database, () => testDatabase.drop())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.database.close()
     await this.admin.end()
-    await this.#drop()
+    await this.#testDatabase.drop()
   }
 
   async clear(): Promise<void> {
