@@ -17,6 +17,7 @@ import { smtpMailer } from './mail/smtp-mailer.ts'
 import { UserInvitationMails } from './mail/user-invitation-mails.ts'
 import { operatorMetrics } from './operator/operator-metrics.ts'
 import { buildOperator } from './operator/operator-server.ts'
+import { readPriceFile } from './operator/price-file.ts'
 import { pageTokens } from './paging/page-tokens.ts'
 import { readApiSettings } from './settings.ts'
 import { identityFromFiles } from './tls/identity-from-files.ts'
@@ -97,8 +98,13 @@ const operator = await buildOperator({
   logger,
   clock,
   publicUrl,
+  regions: settings.regions,
+  temporalVersions: settings.temporalVersions,
+  namespaceLimit: settings.namespaceLimit,
   version,
   audit: operatorAudit,
+  regions: settings.regions,
+  prices: readPriceFile(settings.pricesFile),
   tls: { certificatePem: identity.certificateChain, keyPem: identity.key, operatorCaPem },
 })
 identity.onChange(({ certificateChain, key }) =>

@@ -1,5 +1,17 @@
 import { join } from 'node:path'
-import { type Environment, integer, list, logLevel, port, readSettings, regions, setting, text } from '#libs/config'
+import {
+  defaultTemporalVersion,
+  type Environment,
+  integer,
+  list,
+  logLevel,
+  port,
+  readSettings,
+  regions,
+  setting,
+  temporalReleases,
+  text,
+} from '#libs/config'
 
 /** Every knob of the API. Those without a default come from the launcher. */
 const knobs = {
@@ -15,6 +27,19 @@ const knobs = {
   logLevel: setting('AQUEDUCT_LOG_LEVEL', 'info', logLevel, 'what goes into the log'),
   domain: setting('AQUEDUCT_DOMAIN', 'aqueduct.localhost', text, 'DNS domain of namespace endpoints'),
   regions: setting('AQUEDUCT_REGIONS', undefined, regions, 'JSON array of {"id", "driver", "location"?, "options"?}'),
+  temporalReleases: setting(
+    'AQUEDUCT_TEMPORAL_RELEASES',
+    '{}',
+    temporalReleases,
+    'JSON object of further Temporal versions that cells can be rolled to, as the provisioner reads it',
+  ),
+  namespaceLimit: setting(
+    'AQUEDUCT_CELL_NAMESPACE_LIMIT',
+    '1000',
+    integer(1, 10_000),
+    'namespaces that a cell takes which an operator creates',
+  ),
+  pricesFile: setting('AQUEDUCT_PRICES_FILE', '', text, 'JSON file with what machines cost; empty: the product’s own'),
   dataDirectory: setting('AQUEDUCT_DATA_DIR', '.', text, 'folder in which the outbox for mails lies'),
   host: setting('AQUEDUCT_API_LISTEN', '127.0.0.1', text, 'address of the listeners with TLS'),
   plainHost: setting('AQUEDUCT_API_PLAIN_LISTEN', '127.0.0.1', text, 'address of the listeners without TLS'),
@@ -58,6 +83,7 @@ export function readApiSettings(environment: Environment) {
   }
   return Object.freeze({
     ...settings,
+    temporalVersions: [...new Set([defaultTemporalVersion, ...settings.temporalReleases.keys()])],
     outboxDirectory: settings.outboxDirectory || join(settings.dataDirectory, 'outbox'),
     publicUrl: settings.publicUrl.replace(/\/+$/, '') || `http://${settings.plainHost}:${settings.httpPort}`,
   })

@@ -1,4 +1,6 @@
 import type { Clock } from '#libs/base'
+import type { Region, Region } from '#libs/config'
+import type { PriceTable } from '#libs/domain/costs'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
 import type { Logger } from '#libs/telemetry'
@@ -18,4 +20,13 @@ export interface OperatorContext {
   /** Where the public API stands, without a slash at the end: invitations link to it. */
   readonly publicUrl: string
   readonly pages: PageTokens
+  /** As they are configured: new cells, volumes. */
+  readonly regions: readonly Region[]
+  /** What things cost. */
+  readonly prices: PriceTable
+  readonly regions: readonly Region[]
+  /** Versions of the Temporal server that cells can be rolled to. */
+  readonly temporalVersions: readonly string[]
+  /** Namespaces that a new cell takes. */
+  readonly namespaceLimit: number
 }

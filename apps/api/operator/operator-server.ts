@@ -13,13 +13,19 @@ import { restServerOptions } from '../transport/rest-server-options.ts'
 import { auditEntryRoutes } from './audit-entries.ts'
 import { auditLog } from './audit-log.ts'
 import { authenticateOperators } from './authenticate-operators.ts'
+import { cellChangeRoutes } from './cell-changes.ts'
 import { certificateRoutes } from './certificates.ts'
+import { costRoutes } from './costs.ts'
 import { fleetRoutes } from './fleet.ts'
+import { moveRoutes } from './moves.ts'
 import { operationRoutes } from './operations.ts'
 import { operatorCertificateRoutes } from './operator-certificates.ts'
 import type { OperatorContext } from './operator-context.ts'
 import { operatorDocument } from './operator-document.ts'
 import { operatorRoutes } from './operators.ts'
+import { orphanRoutes } from './orphans.ts'
+import { regionRoutes } from './regions.ts'
+import { rolloutRoutes } from './rollouts.ts'
 import { tenantLimitRoutes } from './tenant-limits.ts'
 import { tenantRoutes } from './tenants.ts'
 import { userInvitationRoutes } from './user-invitations.ts'
@@ -95,6 +101,12 @@ export async function buildOperator(deps: OperatorDeps): Promise<FastifyInstance
         operatorRoutes(routes, context)
         operatorCertificateRoutes(routes, context)
         fleetRoutes(routes, context)
+        costRoutes(routes, context)
+        orphanRoutes(routes, context)
+        cellChangeRoutes(routes, context)
+        rolloutRoutes(routes, context)
+        moveRoutes(routes, context)
+        regionRoutes(routes, context)
         operationRoutes(routes, context)
         auditEntryRoutes(routes, context)
         routes.get('/openapi.json', { schema: { hide: true } }, async () => operatorDocument(app.swagger()))

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { AppError, notFound } from '#libs/base'
 import type { Trx } from '../database.ts'
@@ -42,6 +43,13 @@ export async function retireCell(trx: Trx, proof: Authorized<'cell', 'delete'>, 
       'precondition',
       `the cell ${row.id} has ${left.length} namespaces: ${ids.join(', ')}${others}. Move them or have them deleted first`,
     )
+  }
+  const { rows: moves } = await sql<{ readonly id: string }>`
+    select id from moves where finished_at is null and ${row.id} in (source_cell_id, target_cell_id) limit 1`.execute(
+    trx,
+  )
+  if (moves[0] !== undefined) {
+    throw new AppError('precondition', `the cell ${row.id} is part of the move ${moves[0].id}, which has not ended`)
   }
   await trx
     .updateTable('cells')

@@ -145,6 +145,37 @@ export async function listCells(
     .execute()
 }
 
+/** Every one of a region that is not being deleted, by id. */
+export async function listCellsOfRegion(
+  executor: Executor,
+  _proof: Authorized<'cell', 'list'>,
+  region: string,
+): Promise<readonly CellSummary[]> {
+  return summaries(executor)
+    .where('region', '=', region)
+    .where('state', 'not in', ['deleting', 'deleted'])
+    .orderBy('id')
+    .execute()
+}
+
+/** The id of a cell of the region that has not been ready yet. Call it before `createCell`, in its transaction. */
+export async function findCellComingUp(
+  trx: Trx,
+  _mayCreate: Authorized<'cell', 'create'>,
+  region: string,
+): Promise<string | undefined> {
+  await lockPlacements(trx, region)
+  const row = await trx
+    .selectFrom('cells')
+    .select('id')
+    .where('region', '=', region)
+    .where('state', '=', 'creating')
+    .orderBy('id')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.id
+}
+
 function summaries(executor: Executor) {
   return executor
     .selectFrom('cells')

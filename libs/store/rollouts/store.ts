@@ -92,16 +92,21 @@ export async function listOpenRollouts(
   return rows.map(({ id }) => id)
 }
 
-/**
- * An operator's change of state. Passes that began before it write nothing any more.
- * @returns false when it is no longer in the state `from`.
- */
+/** For a change of its state: passes that are about to write wait, and then write nothing. @throws AppError `not_found` */
+export async function lockRollout(trx: Trx, proof: Authorized<'rollout', 'update'>): Promise<RolloutRow> {
+  const { rolloutId } = proof.target
+  const row = await trx.selectFrom('rollouts').selectAll().where('id', '=', rolloutId).forUpdate().executeTakeFirst()
+  if (row === undefined) throw notFound('rollout', rolloutId)
+  return row
+}
+
+/** An operator's change of state, of a row that is locked. Passes that began before it write nothing any more. */
 export async function changeRollout(
   trx: Trx,
   proof: Authorized<'rollout', 'update'>,
-  change: { readonly from: RolloutState; readonly to: RolloutState; readonly reason: string; readonly at: Date },
-): Promise<boolean> {
-  const row = await trx
+  change: { readonly to: RolloutState; readonly reason: string; readonly at: Date },
+): Promise<void> {
+  await trx
     .updateTable('rollouts')
     .set((eb) => ({
       state: change.to,
@@ -111,10 +116,7 @@ export async function changeRollout(
       ended_at: isOpen(change.to) ? null : change.at,
     }))
     .where('id', '=', proof.target.rolloutId)
-    .where('state', '=', change.from)
-    .returning('id')
-    .executeTakeFirst()
-  return row !== undefined
+    .execute()
 }
 
 export interface RolloutFence {

@@ -8,6 +8,8 @@ import fastify, { type FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import type { OperatorRole } from '#libs/authz'
 import { newId, systemClock } from '#libs/base'
+import type { Region } from '#libs/config'
+import { regions } from '#libs/config'
 import { openAuthority, openSigningKey } from '#libs/keyring'
 import { type CertificateAuthority, issueCertificate } from '#libs/pki'
 import { type Sealer, sealer } from '#libs/sealing'
@@ -21,6 +23,7 @@ import { apiKeyTokens } from '../../../apps/api/auth/api-key-tokens.ts'
 import type { Mailer, MailMessage } from '../../../apps/api/mail/mailer.ts'
 import { UserInvitationMails } from '../../../apps/api/mail/user-invitation-mails.ts'
 import { buildOperator } from '../../../apps/api/operator/operator-server.ts'
+import { readPriceFile } from '../../../apps/api/operator/price-file.ts'
 import { errors } from '../../../apps/api/plugins/errors.ts'
 import { registerSignup } from '../../../apps/api/signup/register-signup.ts'
 import { restServerOptions } from '../../../apps/api/transport/rest-server-options.ts'
@@ -49,6 +52,18 @@ export interface Answer {
   /** Whether the connection took up the TLS session of an earlier one. */
   readonly resumed?: boolean
   readonly headers?: IncomingHttpHeaders
+}
+
+/** The one region of the settings. */
+const testRegion: Region = {
+  id: 'aws-us-east-1',
+  driver: 'fake',
+  location: 'here',
+  cellSize: 'small',
+  nodeLimit: 100,
+  nodeTemplate: { image: 'ami-1', instanceTypes: { default: ['m7g.large'] } },
+  dns: { provider: 'none' },
+  options: {},
 }
 
 const dayMs = 24 * 60 * 60 * 1000
@@ -128,6 +143,9 @@ export class Listeners {
       mailer,
       invitationMails,
       publicUrl,
+      regions: [testRegion],
+      temporalVersions: ['1.32.2', '1.33.0', '1.34.0'],
+      namespaceLimit: 10,
       version: '0.0.0',
       tls: { certificatePem: served.certificatePem, keyPem: served.keyPem, operatorCaPem: operatorCa.certificatePem },
     })
