@@ -20,6 +20,7 @@ import { keptNames } from './dns/kept-names.ts'
 import type { NodeDriver } from './drivers/contract.ts'
 import { reconcileCell } from './reconcilers/cells/reconcile.ts'
 import { renewCertificates } from './reconcilers/certificates/renew.ts'
+import { bringMovesOn, replicationAddress } from './reconcilers/moves/round.ts'
 import { publishCellNames } from './reconcilers/names/cell-names.ts'
 import { ProbedEdgeAccess } from './reconcilers/namespaces/probed-edge-access.ts'
 import { reconcileNamespace } from './reconcilers/namespaces/reconcile.ts'
@@ -154,6 +155,16 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<Provision
       work: () => publishCellNames({ database, logger, outward, dnsOf, domain: settings.domain }),
     },
     {
+      name: 'moves',
+      everyMs: 1_000,
+      work: () =>
+        bringMovesOn({
+          ...common,
+          replicationAddress: (cellId) => replicationAddress(database, cellId),
+          passOnMs: settings.movePassOnSeconds * 1000,
+        }),
+    },
+    {
       name: 'zones',
       everyMs: 60_000,
       shared: true,
@@ -182,13 +193,13 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<Provision
       name: 'orphan namespaces',
       everyMs: 60_000,
       shared: true,
-      work: () => collectOrphanNamespaces({ database, logger, outward, cellClient }),
+      work: (signal) => collectOrphanNamespaces({ database, logger, outward, cellClient, signal }),
     },
     {
       name: 'orphan nexus endpoints',
       everyMs: 60_000,
       shared: true,
-      work: () => collectOrphanNexusEndpoints({ database, logger, outward, cellClient }),
+      work: (signal) => collectOrphanNexusEndpoints({ database, logger, outward, cellClient, signal }),
     },
   ]
   const running = runRounds(

@@ -74,6 +74,12 @@ const knobs = {
     seconds,
     'age below which a node without a row is left alone',
   ),
+  movePassOnSeconds: setting(
+    'AQUEDUCT_MOVE_PASS_ON_SECONDS',
+    '90',
+    seconds,
+    'how long a namespace’s old cell passes its calls on after a move: longer than resolvers keep a name',
+  ),
   auditRetentionDays: setting(
     'AQUEDUCT_AUDIT_RETENTION_DAYS',
     '365',

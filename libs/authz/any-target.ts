@@ -18,4 +18,5 @@ export interface AnyTarget {
   readonly sinkName?: string
   readonly operatorName?: string
   readonly rolloutId?: string
+  readonly moveId?: string
 }

@@ -19,7 +19,7 @@ it('gives nothing that makes an owner, a credential or an account for machines, 
   const never = [
     /^account\.(grant_owner|create_service_account|provision_identities)$/,
     /create_api_key$/,
-    /^(api_key|service_account|identity|waitlist_entry|invitation|tenant|certificate|cell|node|operator|rollout|orphan|cost|fleet_audit_log)\./,
+    /^(api_key|service_account|identity|waitlist_entry|invitation|tenant|certificate|cell|node|operator|rollout|move|orphan|cost|fleet_audit_log)\./,
     /^namespace\.(create_service_account|grant_service_account_access|host_nexus_endpoint)$/,
   ]
   expect(given.filter((permission) => never.some((pattern) => pattern.test(permission)))).toEqual([])

@@ -126,6 +126,7 @@ const target = {
   operator: { operatorName: 'grace' },
   fleet_audit_log: { fleet: true },
   rollout: { rolloutId: 'roll-1' },
+  move: { moveId: 'move-1' },
   orphan: { fleet: true },
   cost: { cellId: 'cell-1' },
 } as const satisfies Record<Resource, object>

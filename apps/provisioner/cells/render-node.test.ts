@@ -10,6 +10,8 @@ const input: NodeInput = {
   generation: 3,
   address: '127.77.0.1',
   ports: nodePorts,
+  role: 'all',
+  size: 'dev',
   temporalServer: '/opt/temporal-server',
   database: {
     host: '127.0.0.1',
@@ -20,8 +22,16 @@ const input: NodeInput = {
     visibilityName: 'cell_1_visibility',
   },
   historyShards: 64,
+  cluster: { name: 'cell-1', failoverVersion: 7 },
   jwks: '{"keys":[]}',
-  internode: { serverName: 'cell-1.internal', certificate: 'CERT', key: 'INTERNODE-KEY', ca: 'CA' },
+  internode: {
+    serverName: 'cell-1.internal',
+    certificate: 'CERT',
+    key: 'INTERNODE-KEY',
+    ca: 'CA',
+    root: 'ROOT',
+    peers: '',
+  },
   namespaceLimits: {},
 }
 const edge = {

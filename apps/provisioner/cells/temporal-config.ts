@@ -1,6 +1,7 @@
+import { type CellSize, slotsOf } from '#libs/domain/cells'
 import { nexusCallbackPattern } from '#libs/domain/edges'
 import { type CellLimits, cellCacheMs, requestLimits, searchAttributeLimits } from '#libs/domain/namespaces'
-import type { NodePorts } from '#libs/domain/nodes'
+import { type NodePorts, type NodeRole, servicesOf, type TemporalService } from '#libs/domain/nodes'
 
 /** Where a cell keeps its data: two databases that one role owns, and that no other cell's role may enter. */
 export interface CellDatabase {
@@ -18,9 +19,26 @@ export interface TemporalConfigInput {
   readonly database: CellDatabase
   /** Can never change after the cell's first start. */
   readonly historyShards: number
+  readonly role: NodeRole
   /** DNS name in every node's certificate of this cell: what nodes of the cell expect of each other. */
   readonly serverName: string
+  /** Who the cell is towards other cells. */
+  readonly cluster: CellCluster
 }
+
+export interface CellCluster {
+  /** Can never change after the cell's first start. */
+  readonly name: string
+  /** Unique among all cells: tells whose write a replicated one was. */
+  readonly failoverVersion: number
+}
+
+/** What the cells of versions before replication call themselves: nothing can be replicated between two of one name. */
+const legacyClusterName = 'active'
+/** The same for all cells, for ever. The failover version of each is below it, so many cells there can be. */
+const failoverVersionIncrement = 1_000_000
+/** In every node's certificate: what a node of one cell expects of a node of another. */
+export const anyCellName = 'any-cell.internode.aqueduct.internal'
 
 /** Milliseconds between two looks of the server at its dynamic configuration: the shortest that it allows. */
 export const dynamicConfigPollMs = 5_000
@@ -31,15 +49,25 @@ export const temporalFiles = {
   dynamicConfig: 'config/dynamic.json',
   jwks: 'config/jwks.json',
   internodeCa: 'config/internode/ca.pem',
+  internodePeers: 'config/internode/peers.pem',
+  internodeRoot: 'config/internode/root.pem',
   internodeCertificate: 'config/internode/certificate.pem',
   internodeKey: 'config/internode/key.pem',
 } as const
 
 /**
  * Connections to the default and the visibility database, for each service of the process: every service has pools of
- * its own, so that a node holds at most 5 × (8 + 3).
+ * its own. A node that does everything holds at most 5 × (8 + 3); in a standard cell, history has the most to say, and all
+ * twelve nodes together hold at most 148.
  */
-const maxConnections = { default: 8, visibility: 3 }
+const maxConnections: Readonly<Record<NodeRole, { readonly default: number; readonly visibility: number }>> = {
+  all: { default: 8, visibility: 3 },
+  history: { default: 16, visibility: 4 },
+  matching: { default: 12, visibility: 2 },
+  frontend: { default: 8, visibility: 4 },
+  worker: { default: 4, visibility: 2 },
+  edge: { default: 0, visibility: 0 },
+}
 
 /**
  * Headers that a workflow may not give its Nexus operations, since they would stand in the place of the server's own: all
@@ -73,8 +101,8 @@ export function temporalConfig(input: TemporalConfigInput): unknown {
       visibilityStore: 'visibility',
       numHistoryShards: input.historyShards,
       datastores: {
-        default: { sql: sqlStore(database, database.name, maxConnections.default) },
-        visibility: { sql: sqlStore(database, database.visibilityName, maxConnections.visibility) },
+        default: { sql: sqlStore(database, database.name, maxConnections[input.role].default) },
+        visibility: { sql: sqlStore(database, database.visibilityName, maxConnections[input.role].visibility) },
       },
     },
     global: {
@@ -90,11 +118,24 @@ export function temporalConfig(input: TemporalConfigInput): unknown {
             certFile: file(temporalFiles.internodeCertificate),
             keyFile: file(temporalFiles.internodeKey),
             requireClientAuth: true,
-            clientCaFiles: [file(temporalFiles.internodeCa)],
+            // Besides its own, the cells that replicate namespaces with this one right now.
+            clientCaFiles: [file(temporalFiles.internodeCa), file(temporalFiles.internodePeers)],
           },
           client: { serverName: input.serverName, rootCaFiles: [file(temporalFiles.internodeCa)] },
         },
-        refreshInterval: '1m',
+        // Towards another cell: its internal-frontend, which alone answers without a token of its own.
+        remoteClusters: {
+          '*': {
+            server: {
+              certFile: file(temporalFiles.internodeCertificate),
+              keyFile: file(temporalFiles.internodeKey),
+              requireClientAuth: true,
+            },
+            client: { serverName: anyCellName, rootCaFiles: [file(temporalFiles.internodeRoot)] },
+          },
+        },
+        // A move begins once both cells have read whom they trust.
+        refreshInterval: '10s',
       },
       authorization: {
         // Without an interval, a new key would need a restart.
@@ -104,6 +145,8 @@ export function temporalConfig(input: TemporalConfigInput): unknown {
         claimMapper: 'default',
       },
     },
+    // All of them on every node, whichever it runs: that is how each knows on which ports the others are. Which nodes they are on
+    // they find in the cell's own database.
     services: {
       // Not internal-frontend: its HTTP API has neither an authorizer nor the cell's mutual TLS.
       frontend: service(address, ports.frontend, ports.membershipOffset, ports.frontendHttp),
@@ -112,21 +155,10 @@ export function temporalConfig(input: TemporalConfigInput): unknown {
       matching: service(address, ports.matching, ports.membershipOffset),
       worker: service(address, ports.worker, ports.membershipOffset),
     },
-    clusterMetadata: {
-      enableGlobalNamespace: false,
-      failoverVersionIncrement: 10,
-      masterClusterName: 'active',
-      currentClusterName: 'active',
-      clusterInformation: {
-        active: {
-          enabled: true,
-          initialFailoverVersion: 1,
-          rpcName: 'frontend',
-          rpcAddress: `${address}:${ports.frontend}`,
-        },
-      },
-    },
-    dcRedirectionPolicy: { policy: 'noop' },
+    clusterMetadata: clusterMetadata(input.cluster, `${address}:${ports.frontend}`),
+    // A namespace that has moved is still asked for here, until everybody has heard of it: such calls go on to its cell, after
+    // this cell's authorizer has let them in.
+    dcRedirectionPolicy: { policy: 'all-apis-forwarding' },
     archival: {
       history: { state: 'disabled', enableRead: false },
       visibility: { state: 'disabled', enableRead: false },
@@ -144,11 +176,29 @@ export function temporalConfig(input: TemporalConfigInput): unknown {
 }
 
 /**
+ * How a node leaves a cell that goes on without it: it says so, gives others the time to hear of it, and then lets go. The
+ * only node of a cell has nobody to wait for.
+ */
+const leaving = {
+  // Edges look every two seconds.
+  'frontend.shutdownFailHealthCheckDuration': [{ value: '3s' }],
+  'frontend.shutdownDrainDuration': [{ value: '3s' }],
+  // What the others do not ask any more by then, they ask elsewhere.
+  'history.shutdownDrainDuration': [{ value: '1s' }],
+  'matching.shutdownDrainDuration': [{ value: '1s' }],
+}
+
+/**
  * Settings that the server reads again by itself every five seconds.
  * @param limits of namespaces that differ from what every namespace has, by name.
  */
-export function temporalDynamicConfig(limits: Readonly<Record<string, CellLimits>>): unknown {
+export function temporalDynamicConfig(size: CellSize, limits: Readonly<Record<string, CellLimits>>): unknown {
   const all = (value: unknown): readonly unknown[] => [{ value }]
+  // Of one host, so that all together ask no more of the database than one would that did everything.
+  const share = (total: number, service: TemporalService): readonly unknown[] => {
+    const hosts = slotsOf(size).filter(({ role }) => servicesOf(role).includes(service)).length
+    return all(Math.ceil(total / hosts))
+  }
   const onDemand = requestLimits(undefined)
   const each = (pick: (limit: CellLimits) => unknown): readonly unknown[] =>
     Object.entries(limits)
@@ -168,9 +218,10 @@ export function temporalDynamicConfig(limits: Readonly<Record<string, CellLimits
     'frontend.rps': all(20_000),
     // Of a host's calls to the database, all namespaces together: 2,000, 3,000 and 9,000 by default, which one namespace at its
     // own limit could take from all the others.
-    'frontend.persistenceMaxQPS': all(20_000),
-    'matching.persistenceMaxQPS': all(20_000),
-    'history.persistenceMaxQPS': all(40_000),
+    'frontend.persistenceMaxQPS': share(20_000, 'frontend'),
+    'matching.persistenceMaxQPS': share(20_000, 'matching'),
+    'history.persistenceMaxQPS': share(40_000, 'history'),
+    ...(slotsOf(size).length === 1 ? {} : leaving),
     // 10 a second by default: a cell of a thousand namespaces would need 100 s after a restart.
     'worker.perNamespaceWorkerStartRate': all(100),
     // Who calls: the edge's Nexus router reads it, and puts the callback's address in its place. It is made by the
@@ -183,6 +234,8 @@ export function temporalDynamicConfig(limits: Readonly<Record<string, CellLimits
     'nexusoperation.disallowedHeaders': all(nexusHeaders),
     // One workflow may have all the attributes that its namespace has; 100 by default.
     'frontend.searchAttributesNumberOfKeysLimit': all(sumOf(searchAttributeLimits)),
+    // A minute by default: how long every move would wait until the two cells know each other.
+    'system.clusterMetadataRefreshInterval': all('5s'),
     'system.namespaceCacheRefreshInterval': all(`${cellCacheMs / 1000}s`),
     // Of every namespace, over all nodes: nobody can take the cell from the others.
     'frontend.globalNamespaceRPS': [...all(onDemand.requestsPerSecond), ...each((limit) => limit.requestsPerSecond)],
@@ -191,6 +244,24 @@ export function temporalDynamicConfig(limits: Readonly<Record<string, CellLimits
       ...each((limit) => limit.visibilityRequestsPerSecond),
     ],
     'matching.enableFairness': each((limit) => limit.fairness),
+  }
+}
+
+function clusterMetadata({ name, failoverVersion }: CellCluster, rpcAddress: string): unknown {
+  const isLegacy = name === legacyClusterName
+  return {
+    enableGlobalNamespace: !isLegacy,
+    failoverVersionIncrement: isLegacy ? 10 : failoverVersionIncrement,
+    masterClusterName: name,
+    currentClusterName: name,
+    clusterInformation: {
+      [name]: {
+        enabled: true,
+        initialFailoverVersion: isLegacy ? 1 : failoverVersion,
+        rpcName: 'frontend',
+        rpcAddress,
+      },
+    },
   }
 }
 

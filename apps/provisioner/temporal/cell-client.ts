@@ -1,3 +1,5 @@
+import type { CellReplication } from './cell-replication.ts'
+
 /**
  * What the provisioner asks of one cell, over the cell's own API. Every method can be called again after a lost answer:
  * a repeated register says `exists`, a repeated delete `not_found`.
@@ -25,6 +27,8 @@ export interface CellClient {
   /** @throws CellError of kind `not_found` */
   deleteNexusEndpoint(name: string): Promise<void>
   listNexusEndpoints(): Promise<readonly CellNexusEndpoint[]>
+  /** What it takes to move a namespace to another cell. */
+  readonly replication: CellReplication
   close(): void
 }
 

@@ -18,23 +18,15 @@ const tokenLifetimeMs = 5 * 60_000
 const tokenRenewMs = tokenLifetimeMs / 2
 
 interface Connected {
-  readonly address: string
+  readonly target: string
   readonly client: CellClient
 }
 
-/** The APIs of cells. */
-export interface CellClientSource {
-  /** @throws CellError `unavailable` while the cell has no node with an address. */
-  of(cellId: string): Promise<CellClient>
-  /** The same for whoever has read the cell's nodes already. */
-  at(cellId: string, nodes: readonly Pick<NodeRow, 'state' | 'role' | 'address'>[]): CellClient
-  /** Closes what is open to other cells than these: they are gone. */
-  keepOnly(cellIds: ReadonlySet<string>): void
-  close(): void
-}
-
-/** One connection to each cell's API, with the administrator's token; made anew when the cell's first frontend moved. */
-export class CellClients implements CellClientSource {
+/**
+ * One connection to each cell's API, with the administrator's token: to any of the frontends that serve, and when that one is
+ * gone to another. Made anew when there are others.
+ */
+export class CellClients {
   readonly #deps: CellClientsDeps
   readonly #connected = new Map<string, Connected>()
 
@@ -42,39 +34,32 @@ export class CellClients implements CellClientSource {
     this.#deps = deps
   }
 
+  /** @throws CellError `unavailable` while the cell has no frontend with an address. */
   async of(cellId: string): Promise<CellClient> {
     const nodes = await listNodes(this.#deps.database.all, system.authorize('node', 'list', { fleet: true }), cellId)
-    return this.at(cellId, nodes)
-  }
-
-  at(cellId: string, nodes: readonly Pick<NodeRow, 'state' | 'role' | 'address'>[]): CellClient {
-    const frontends = nodes.filter(({ role, address }) => hasFrontend(role) && address !== null)
-    const node = frontends.find((candidate) => candidate.state === 'ready') ?? frontends[0]
-    if (node === undefined || node.address === null)
-      throw new CellError('unavailable', `the cell ${cellId} has no node yet`)
+    const target = targetOf(nodes)
+    if (target === undefined) throw new CellError('unavailable', `the cell ${cellId} has no frontend yet`)
     const present = this.#connected.get(cellId)
-    if (present?.address === node.address) return present.client
+    if (present?.target === target) return present.client
     present?.client.close()
-    const client = new GrpcCellClient({
-      target: `${node.address}:${nodePorts.frontend}`,
-      token: administratorToken(this.#deps, cellId),
-    })
-    this.#connected.set(cellId, { address: node.address, client })
+    const client = new GrpcCellClient({ target, token: administratorToken(this.#deps, cellId) })
+    this.#connected.set(cellId, { target, client })
     return client
-  }
-
-  keepOnly(cellIds: ReadonlySet<string>): void {
-    for (const [cellId, { client }] of this.#connected) {
-      if (cellIds.has(cellId)) continue
-      client.close()
-      this.#connected.delete(cellId)
-    }
   }
 
   close(): void {
     for (const { client } of this.#connected.values()) client.close()
     this.#connected.clear()
   }
+}
+
+/** Every ready frontend, as gRPC names a list of addresses; if there is none, one that may be about to be. */
+function targetOf(nodes: readonly NodeRow[]): string | undefined {
+  const frontends = nodes.filter(({ role, address }) => hasFrontend(role) && address !== null)
+  const ready = frontends.filter(({ state }) => state === 'ready')
+  const chosen = ready.length > 0 ? ready : frontends.filter(({ state }) => state === 'creating').slice(0, 1)
+  const addresses = chosen.map(({ address }) => `${address}:${nodePorts.frontend}`)
+  return addresses.length === 0 ? undefined : `ipv4:${addresses.toSorted().join(',')}`
 }
 
 function administratorToken({ database, sealer }: CellClientsDeps, cellId: string): () => Promise<string> {

@@ -8,13 +8,17 @@ import {
   type CellNexusEndpoint,
   type NewCellNamespace,
 } from './cell-client.ts'
+import type { CellReplication } from './cell-replication.ts'
+import { FakeCellReplication } from './fake-cell-replication.ts'
 
-type Method = Exclude<keyof CellClient, 'close'>
+type Method = Exclude<keyof CellClient, 'close' | 'replication'>
 
 /** A cell in memory, for tests of whatever uses one. Goes wrong on demand, before or after the effect. */
 export class FakeCellClient implements CellClient {
   /** Every call in its order, for tests that count. */
   readonly calls: { readonly method: Method; readonly name: string }[] = []
+  /** Tests that move namespaces set it. */
+  replication: CellReplication = new FakeCellReplication('cell', [])
   readonly #namespaces = new Map<string, CellNamespace>()
   readonly #endpoints = new Map<string, CellNexusEndpoint>()
   readonly #failures: { readonly method: Method; readonly kind: CellErrorKind; readonly after: boolean }[] = []

@@ -9,6 +9,8 @@ import {
   type CellNexusEndpoint,
   type NewCellNamespace,
 } from './cell-client.ts'
+import type { CellReplication } from './cell-replication.ts'
+import { GrpcCellReplication } from './grpc-cell-replication.ts'
 import { cellError } from './grpc-errors.ts'
 
 export interface GrpcCellClientOptions {
@@ -41,6 +43,7 @@ export class GrpcCellClient implements CellClient {
   readonly #options: GrpcCellClientOptions
   readonly #workflow: temporal.api.workflowservice.v1.WorkflowService
   readonly #operator: temporal.api.operatorservice.v1.OperatorService
+  readonly replication: CellReplication
 
   constructor(options: GrpcCellClientOptions) {
     this.#options = options
@@ -55,6 +58,7 @@ export class GrpcCellClient implements CellClient {
     })
     this.#workflow = WorkflowService.create(this.#calling('temporal.api.workflowservice.v1.WorkflowService'))
     this.#operator = OperatorService.create(this.#calling('temporal.api.operatorservice.v1.OperatorService'))
+    this.replication = new GrpcCellReplication(this.#workflow, this.#operator)
   }
 
   async health(): Promise<void> {

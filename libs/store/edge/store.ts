@@ -2,12 +2,15 @@ import { sql } from 'kysely'
 import type { NamespacePermission, PrincipalRole } from '#libs/authz'
 import type { ConnectivityRuleSpec } from '#libs/domain/connectivity-rules'
 import type { NamespaceSpec } from '#libs/domain/namespaces'
+import { hasFrontend, nodeRoles } from '#libs/domain/nodes'
 import type { TenantState } from '#libs/domain/tenants'
 import { connectivityRuleSpecOf } from '../connectivity-rules/store.ts'
 import type { Database, Executor } from '../database.ts'
 import { rolesOf } from '../principals/store.ts'
 import { strongest } from '../principals/strongest.ts'
 import { ownerLives } from '../tenants/room.ts'
+
+const frontendRoles = nodeRoles.filter(hasFrontend)
 
 /** Everything that one cell's edge is made of, as the rows say it at one moment. */
 export interface EdgeRows {
@@ -80,7 +83,14 @@ export async function readEdgeRows(database: Database, cellId: string): Promise<
         .selectFrom('nodes')
         .select('address')
         .where('cell_id', '=', cellId)
-        .where('state', 'not in', ['deleting', 'deleted'])
+        .where('role', 'in', frontendRoles)
+        // One that is out of order may be back sooner than we hear of it: whether it answers, each edge asks by itself.
+        .where((eb) =>
+          eb.or([
+            eb('state', '=', 'ready'),
+            eb.and([eb('state', '=', 'creating'), eb('first_ready_at', 'is not', null)]),
+          ]),
+        )
         .where('address', 'is not', null)
         .orderBy('id')
         .execute()
@@ -123,7 +133,9 @@ async function readNamespaces(executor: Executor, cellId: string): Promise<EdgeN
     join lateral (
       select id, certificate_pem, key_sealed from certificates
       where namespace_id = n.id and purpose = 'edge_server' order by not_after desc limit 1) c on true
-    where n.cell_id = ${cellId} and n.served and n.state <> 'deleted'
+    where n.served and n.state <> 'deleted' and (n.cell_id = ${cellId} or exists (
+      -- It has just left: its old cell passes calls on until everybody has heard of it.
+      select from moves m where m.namespace_id = n.id and m.source_cell_id = ${cellId} and m.state = 'switching'))
     order by n.id`.execute(executor)
   return rows
 }

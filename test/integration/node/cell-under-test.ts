@@ -8,6 +8,7 @@ import { allPorts, nodePorts } from '#libs/domain/nodes'
 import { createCertificateAuthority, issueCertificate, jwks, newSigningKey, type SigningKey } from '#libs/pki'
 import { createCellDatabases, dropCellDatabases } from '../../../apps/provisioner/cells/databases.ts'
 import { type NodeInput, renderNode } from '../../../apps/provisioner/cells/render-node.ts'
+import { anyCellName } from '../../../apps/provisioner/cells/temporal-config.ts'
 import { LocalDriver } from '../../../apps/provisioner/drivers/local/driver.ts'
 import { postgresAdminUrl } from '../../harness/postgres.ts'
 import { toolchain } from '../../harness/toolchain.ts'
@@ -66,9 +67,12 @@ export async function prepareCell(change: Partial<NodeInput> = {}): Promise<Cell
     generation: 1,
     address,
     ports: nodePorts,
+    role: 'all',
+    size: 'dev',
     temporalServer,
     database,
     historyShards: 64,
+    cluster: { name: cellId, failoverVersion: 1 },
     jwks: jwks([signingKey.publicJwk]),
     internode,
     namespaceLimits: {},
@@ -102,10 +106,17 @@ export async function internodeIdentity(cellId: string): Promise<NodeInput['inte
     issuer: ca,
     subject: { commonName: serverName },
     usage: 'both',
-    dnsNames: [serverName],
+    dnsNames: [serverName, anyCellName],
     validityDays: 1,
   })
-  return { serverName, certificate: certificatePem, key: keyPem, ca: ca.certificatePem }
+  return {
+    serverName,
+    certificate: certificatePem,
+    key: keyPem,
+    ca: ca.certificatePem,
+    root: ca.certificatePem,
+    peers: '',
+  }
 }
 
 /** A cell token, as the provisioner makes them. */

@@ -2,6 +2,7 @@ import { newId } from '#libs/base'
 import { openAuthority } from '#libs/keyring'
 import { issueCertificate } from '#libs/pki'
 import { findServingCertificate, recordCertificate } from '#libs/store/certificates'
+import { anyCellName } from '../../cells/temporal-config.ts'
 import type { CertificateDeps } from './edge-certificate.ts'
 import { needsRenewal } from './needs-renewal.ts'
 
@@ -29,7 +30,7 @@ export function nodeProfile(cellId: string, nodeId: string) {
   return {
     subject: { commonName: nodeId },
     usage: 'both',
-    dnsNames: [internodeName(cellId)],
+    dnsNames: [internodeName(cellId), anyCellName],
     uris: [`aqueduct://cells/${cellId}/nodes/${nodeId}`],
     validityDays,
   } as const

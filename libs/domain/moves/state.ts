@@ -1,0 +1,27 @@
+/**
+ * The life of a move. Before `handing_over` it can be undone, and nothing has changed for the tenant; after it there is only
+ * forwards.
+ */
+export type MoveState =
+  | 'connecting'
+  | 'replicating'
+  | 'handing_over'
+  | 'switching'
+  | 'leaving'
+  | 'aborting'
+  | 'done'
+  | 'aborted'
+
+/** States in which a reconciler has something to do. */
+export const openMoveStates: readonly MoveState[] = [
+  'connecting',
+  'replicating',
+  'handing_over',
+  'switching',
+  'leaving',
+  'aborting',
+]
+
+export function isAbortable(state: MoveState): boolean {
+  return state === 'connecting' || state === 'replicating'
+}
