@@ -61,7 +61,8 @@ export class Launcher {
       const made = await this.#request(launch, entry, now)
       if (made !== undefined) return { machine: made }
     }
-    throw new DriverError('not_ready', `others are launching ${nodeId}`)
+    if ((await journal.read([nodeId])).has(nodeId)) throw new DriverError('not_ready', `others are launching ${nodeId}`)
+    throw new DriverError('denied', `no row owns ${nodeId}: nothing is launched for it`)
   }
 
   /** @returns undefined when somebody else wrote into the journal meanwhile: look again. */
