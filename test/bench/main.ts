@@ -9,6 +9,7 @@ import { benchEdge } from './benches/edge.ts'
 import { benchGet } from './benches/get.ts'
 import { benchIsolation } from './benches/isolation.ts'
 import { benchLists } from './benches/lists.ts'
+import { benchScale } from './benches/scale.ts'
 import { benchStart } from './benches/start.ts'
 import { LoadProcess } from './load/load-process.ts'
 import { machineAfter, machineBefore, renderMachine } from './machine.ts'
@@ -18,8 +19,12 @@ import { type Scene, setScene } from './scene.ts'
 import { type Screen, terminalScreen } from './screen.ts'
 import { renderTable } from './table.ts'
 
+/** They need no product. */
+const alone = { authz: benchAuthz, scale: benchScale } as const
+type ProductLess = keyof typeof alone
+
 /** On a running product, in this order: quiet ones first, and the start last, on data that is worth the name. */
-const benches: Readonly<Record<Exclude<BenchName, 'authz'>, (scene: Scene) => Promise<readonly Measurement[]>>> = {
+const benches: Readonly<Record<Exclude<BenchName, ProductLess>, (scene: Scene) => Promise<readonly Measurement[]>>> = {
   edge: benchEdge,
   get: benchGet,
   isolation: benchIsolation,
@@ -33,10 +38,11 @@ const benches: Readonly<Record<Exclude<BenchName, 'authz'>, (scene: Scene) => Pr
 async function main({ only, quick, jsonFile }: BenchOptions, screen: Screen): Promise<void> {
   const before = machineBefore()
   const measurements: Measurement[] = []
-  if (only.includes('authz')) {
-    measurements.push(...(await timed(screen, 'authz', () => benchAuthz({ screen, quick }))))
+  for (const [name, bench] of Object.entries(alone)) {
+    if (!only.includes(name as BenchName)) continue
+    measurements.push(...(await timed(screen, name, () => bench({ screen, quick }))))
   }
-  if (only.some((name) => name !== 'authz')) measurements.push(...(await measureProduct(only, quick, screen)))
+  if (only.some((name) => !(name in alone))) measurements.push(...(await measureProduct(only, quick, screen)))
   const machine = machineAfter(before)
   process.stdout.write(`\n${renderMachine(machine)}\n\n${renderTable(measurements)}\n`)
   if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify({ machine, quick, measurements }, null, 2)}\n`)

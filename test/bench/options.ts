@@ -1,6 +1,17 @@
 import { parseArgs } from 'node:util'
 
-export const benchNames = ['audit', 'authz', 'create', 'burst', 'edge', 'get', 'isolation', 'lists', 'start'] as const
+export const benchNames = [
+  'audit',
+  'authz',
+  'create',
+  'burst',
+  'edge',
+  'get',
+  'isolation',
+  'lists',
+  'scale',
+  'start',
+] as const
 export type BenchName = (typeof benchNames)[number]
 
 export interface BenchOptions {

@@ -12,6 +12,18 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
 }
 
+/** The same of a process and its children: of Postgres, its many. What has ended meanwhile is not in it. */
+export function cpuSecondsOfTree(pid: number): number {
+  const seconds = [pid, ...childrenOf(pid)].map((each) => {
+    try {
+      return cpuSeconds(each)
+    } catch {
+      return 0 // It ended in the meantime.
+    }
+  })
+  return seconds.reduce((sum, each) => sum + each, 0)
+}
+
 export interface ProcessMemory {
   readonly name: string
   readonly processes: number

@@ -40,6 +40,12 @@ const region: Region = {
   options: {},
 }
 
+export interface SmallWorldOptions {
+  readonly cellSize?: Region['cellSize']
+  /** Goes into every node's manifest. */
+  readonly cellDatabaseUrl?: string
+}
+
 /**
  * The reconcilers on real Postgres, and a world of stateful fakes around them: what is lost, repeated or late is decided
  * by the test. An edge serves what the rows told it to, as the real one does.
@@ -63,7 +69,12 @@ export class SmallWorld {
     return new Date(this.#now)
   }
 
-  constructor(testDatabase: TestDatabase) {
+  readonly #region: Region
+  readonly #cellDatabaseUrl: string
+
+  constructor(testDatabase: Pick<TestDatabase, 'roleUrl'>, options: SmallWorldOptions = {}) {
+    this.#region = { ...region, cellSize: options.cellSize ?? 'dev' }
+    this.#cellDatabaseUrl = options.cellDatabaseUrl ?? 'postgres://admin@127.0.0.1:5432/postgres'
     this.database = new Database({
       url: testDatabase.roleUrl('aqueduct_provisioner'),
       poolSize: 4,
@@ -106,7 +117,7 @@ export class SmallWorld {
       edge: this.#edge,
       names: keptNames(() => this.dns, 'example.com'),
       router: this.#router,
-      regions: [region],
+      regions: [this.#region],
       namespaceLimit: 2,
       driver: () => this.driver,
       databases: {
@@ -117,7 +128,7 @@ export class SmallWorld {
       envoy: '/bin/envoy',
       envoyConcurrency: 1,
       discoveryUrl: this.discoveryUrl,
-      cellDatabaseUrl: 'postgres://admin@127.0.0.1:5432/postgres',
+      cellDatabaseUrl: this.#cellDatabaseUrl,
     }
   }
 

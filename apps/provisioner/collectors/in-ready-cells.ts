@@ -1,6 +1,7 @@
 import type { Authorized } from '#libs/authz'
 import { coerceError } from '#libs/base'
-import { everyCell } from '../every-cell.ts'
+import { listSweptCells } from '#libs/store/sweeps'
+import { pagesOf } from '../pages.ts'
 import type { Outward } from '../reconcilers/outward.ts'
 import type { CellClient } from '../temporal/cell-client.ts'
 import type { CollectorDeps } from './overdue-operations.ts'
@@ -8,7 +9,12 @@ import type { CollectorDeps } from './overdue-operations.ts'
 export interface CellCollectorDeps extends CollectorDeps {
   readonly outward: Outward
   readonly cellClient: (cellId: string) => Promise<CellClient>
+  /** That the round is no longer ours. */
+  readonly signal?: AbortSignal
 }
+
+/** Cells that are searched at once: one that hangs keeps no more than its own place from the others. */
+const atOnce = 8
 
 /**
  * Collects in every ready cell. One that cannot be searched stops no other, and is told of.
@@ -22,14 +28,21 @@ export async function collectInReadyCells(
   sought: string,
   collect: (client: CellClient, cellId: string) => Promise<number>,
 ): Promise<number> {
+  const { logger, signal = new AbortController().signal } = deps
   let collected = 0
-  for await (const { id, state } of everyCell(deps.database.all, proof)) {
-    if (state !== 'ready') continue
+  const search = async (cellId: string) => {
     try {
-      collected += await collect(await deps.cellClient(id), id)
+      collected += await collect(await deps.cellClient(cellId), cellId)
     } catch (thrown) {
-      deps.logger.warn({ cell: id, err: coerceError(thrown) }, `a cell could not be searched for ${sought}`)
+      logger.warn({ cell: cellId, err: coerceError(thrown) }, `a cell could not be searched for ${sought}`)
     }
+  }
+  for await (const cells of pagesOf((page) => listSweptCells(deps.database.all, proof, page), signal)) {
+    const waiting = cells.filter(({ state }) => state === 'ready')
+    const searchOn = async () => {
+      for (let next = waiting.pop(); next !== undefined && !signal.aborted; next = waiting.pop()) await search(next.id)
+    }
+    await Promise.all(Array.from({ length: atOnce }, searchOn))
   }
   return collected
 }

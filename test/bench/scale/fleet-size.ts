@@ -1,0 +1,4 @@
+export interface FleetSize {
+  readonly cells: number
+  readonly namespaces: number
+}
