@@ -103,7 +103,6 @@ const operator = await buildOperator({
   namespaceLimit: settings.namespaceLimit,
   version,
   audit: operatorAudit,
-  regions: settings.regions,
   prices: readPriceFile(settings.pricesFile),
   tls: { certificatePem: identity.certificateChain, keyPem: identity.key, operatorCaPem },
 })

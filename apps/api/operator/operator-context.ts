@@ -1,5 +1,5 @@
 import type { Clock } from '#libs/base'
-import type { Region, Region } from '#libs/config'
+import type { Region } from '#libs/config'
 import type { PriceTable } from '#libs/domain/costs'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
@@ -20,8 +20,6 @@ export interface OperatorContext {
   /** Where the public API stands, without a slash at the end: invitations link to it. */
   readonly publicUrl: string
   readonly pages: PageTokens
-  /** As they are configured: new cells, volumes. */
-  readonly regions: readonly Region[]
   /** What things cost. */
   readonly prices: PriceTable
   readonly regions: readonly Region[]

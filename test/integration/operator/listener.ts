@@ -9,7 +9,6 @@ import { pino } from 'pino'
 import type { OperatorRole } from '#libs/authz'
 import { newId, systemClock } from '#libs/base'
 import type { Region } from '#libs/config'
-import { regions } from '#libs/config'
 import { openAuthority, openSigningKey } from '#libs/keyring'
 import { type CertificateAuthority, issueCertificate } from '#libs/pki'
 import { type Sealer, sealer } from '#libs/sealing'
@@ -144,6 +143,7 @@ export class Listeners {
       invitationMails,
       publicUrl,
       regions: [testRegion],
+      prices: readPriceFile(''),
       temporalVersions: ['1.32.2', '1.33.0', '1.34.0'],
       namespaceLimit: 10,
       version: '0.0.0',
