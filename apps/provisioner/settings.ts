@@ -72,7 +72,7 @@ const knobs = {
     'AQUEDUCT_ORPHAN_GRACE_SECONDS',
     '30',
     seconds,
-    'age below which a node without a row is left alone',
+    'age below which what runs without a row is left alone',
   ),
   movePassOnSeconds: setting(
     'AQUEDUCT_MOVE_PASS_ON_SECONDS',
