@@ -3,10 +3,10 @@ import { Client } from 'pg'
 import { sealer } from '#libs/sealing'
 import { assertSchemaFits, Database } from '#libs/store'
 import { createLogger, createMetrics } from '#libs/telemetry'
-import { FakeDriver } from '../../../apps/provisioner/drivers/fake/driver.ts'
 import { startProvisioner } from '../../../apps/provisioner/provisioner.ts'
 import { readProvisionerSettings } from '../../../apps/provisioner/settings.ts'
 import { testMasterKey } from '../../harness/master-key.ts'
+import { driverOfFleet } from './driver-of-fleet.ts'
 import { FleetCells } from './fleet-cells.ts'
 import { fleetSettings } from './fleet-settings.ts'
 import type { FleetAnswer, FleetJob, FleetQuestion, PassResult, ReadResult } from './job.ts'
@@ -19,7 +19,7 @@ const megabytes = (bytes: number) => bytes / 2 ** 20
 const admin = new Client({ connectionString: job.adminUrl })
 await admin.connect()
 const cells = await FleetCells.of(admin)
-const driver = await driverOf(admin)
+const driver = await driverOfFleet(admin)
 global.gc?.()
 const rssBefore = megabytes(process.memoryUsage.rss())
 
@@ -110,20 +110,6 @@ async function everyRoundDone(): Promise<void> {
     if (provisioner.rounds.every(({ name }) => done.has(name.replaceAll(' ', '-')))) return
     await delay(20)
   }
-}
-
-async function driverOf(client: Client): Promise<FakeDriver> {
-  const fake = new FakeDriver({ startingReads: 0 })
-  const { rows } = await client.query('select id, cell_id, role, slot, generation, template from nodes order by id')
-  for (const { id, cell_id: cellId, role, slot, generation, template } of rows) {
-    const launch = { nodeId: id, cellId, role, slotId: slot, zone: 0, template, userData: '' }
-    const { address = '' } = await fake.launch(launch)
-    await fake.configure({ nodeId: id, cellId, generation, address, files: [], processes: [] })
-    await fake.expose({ nodeId: id, cellId, slotId: slot })
-  }
-  await fake.list()
-  fake.calls.length = 0
-  return fake
 }
 
 const plain = [

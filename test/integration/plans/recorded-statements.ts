@@ -9,15 +9,15 @@ export interface Statement {
 export interface StatementRecorder {
   /**
    * Runs `work`, and returns every statement that this process sent meanwhile, over whichever connection: the first of
-   * each text.
+   * each text, and how often it was sent.
    */
-  during(work: () => Promise<unknown>): Promise<readonly Statement[]>
+  during(work: () => Promise<unknown>): Promise<readonly (Statement & { readonly times: number })[]>
   stop(): void
 }
 
 /** Listens at every connection that is made from now on: one that is there already may have kept its own way to send. */
 export function recordStatements(): StatementRecorder {
-  let seen: Map<string, Statement> | undefined
+  let seen: Map<string, Statement & { times: number }> | undefined
   const original = Client.prototype.query
   // What `pg` takes has many shapes; Kysely and our own code use two of them.
   function recording(this: Client, ...args: unknown[]): unknown {
@@ -30,7 +30,9 @@ export function recordStatements(): StatementRecorder {
     return (original as (...all: unknown[]) => unknown).apply(this, args)
   }
   function note(text: string, values: readonly unknown[]): void {
-    if (seen?.has(text) === false) seen.set(text, { text, values })
+    const known = seen?.get(text)
+    if (known === undefined) seen?.set(text, { text, values, times: 1 })
+    else known.times += 1
   }
   Client.prototype.query = recording as typeof original
   return {
