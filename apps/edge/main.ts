@@ -62,6 +62,7 @@ const discovery = buildDiscovery({
         edgePort: nodePorts.edge,
         edgePrivatePort: nodePorts.edgePrivate,
         frontendPort: nodePorts.frontend,
+        frontendHttpPort: nodePorts.frontendHttp,
       },
       cellId,
     ),

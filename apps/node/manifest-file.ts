@@ -95,6 +95,7 @@ function checkProcess(value: unknown): NodeProcess {
 function checkEdge(value: unknown): EdgeSource {
   const edge = record(value, 'edge')
   return {
+    ...(edge.serves === 'router' ? { serves: 'router' as const } : {}),
     url: text(edge.url, 'edge.url'),
     caFile: relativePath(edge.caFile, 'edge.caFile'),
     certificateFile: relativePath(edge.certificateFile, 'edge.certificateFile'),

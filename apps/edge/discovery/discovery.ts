@@ -46,8 +46,8 @@ export interface Discovery {
 }
 
 /**
- * The server that node agents fetch their edge's configuration from, `GET /v1/cells/{cell}/edge`, and tell what it
- * refused, `POST /v1/cells/{cell}/refusals`: over mTLS with a node's certificate, each for the node's own cell alone. Those
+ * The server that node agents fetch their edge's configuration from, `GET /v1/cells/{cell}/edge` (or `/router`, where no
+ * tenants come), and tell what it refused, `POST /v1/cells/{cell}/refusals`: over mTLS with a node's certificate, each for the node's own cell alone. Those
  * on machines of their own also fetch there what they are to be, and say how they are: `addNodeRoutes`.
  */
 export function buildDiscovery(deps: DiscoveryDeps): Discovery {
@@ -79,8 +79,8 @@ export function buildDiscovery(deps: DiscoveryDeps): Discovery {
     return await reply.code(403).send({ message: 'there is no such node' })
   })
 
-  app.get<{ Params: { cell: string } }>('/v1/cells/:cell/edge', async (request, reply) => {
-    const { cell: cellId } = request.params
+  app.get<{ Params: { cell: string; kind: string } }>('/v1/cells/:cell/:kind(edge|router)', async (request, reply) => {
+    const { cell: cellId, kind } = request.params
     const cell = cells.get(cellId) ?? new CellEdge({ ...deps, cellId, metrics })
     cells.set(cellId, cell)
     const { known, waitMs } = longPoll(request)
@@ -97,7 +97,7 @@ export function buildDiscovery(deps: DiscoveryDeps): Discovery {
     }
     reply.header('etag', `"${document.version}"`).header('cache-control', 'no-store')
     if (document.version === known) return await reply.code(304).send()
-    return await reply.type('application/json').send(document.text)
+    return await reply.type('application/json').send(kind === 'router' ? document.routerText : document.text)
   })
 
   const takeRefusals = refusalsTaker({ ...deps, metrics })

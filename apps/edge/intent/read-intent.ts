@@ -17,6 +17,7 @@ export interface ReadIntentDeps {
   readonly edgePort: number
   readonly edgePrivatePort: number
   readonly frontendPort: number
+  readonly frontendHttpPort: number
 }
 
 /** What the cell's edge is to serve, as the rows say it now; undefined when there is no such cell. */
@@ -30,6 +31,7 @@ export async function readIntent(deps: ReadIntentDeps, cellId: string): Promise<
     port: deps.edgePort,
     privatePort: deps.edgePrivatePort,
     frontends: rows.frontends.map(({ address }) => ({ host: address, port: deps.frontendPort })),
+    frontendHttpPort: deps.frontendHttpPort,
     namespaces: await Promise.all(rows.namespaces.map((row) => namespaceOf(deps, cellId, row, byTenant))),
     apiKeys: {
       issuer: apiKeyIssuer,

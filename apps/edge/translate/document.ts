@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { isIP } from 'node:net'
-import { type EdgeIntent, frontendCluster } from '#libs/domain/edges'
+import { type EdgeIntent, frontendCluster, nexusCluster } from '#libs/domain/edges'
 import { closedChain } from './chain.ts'
 import { any, extension, type Proto } from './envoy.ts'
 import type { NamespaceEdge } from './namespace-edge.ts'
@@ -12,6 +12,8 @@ export interface DocumentText {
   readonly version: string
   /** JSON of an EdgeDocument. */
   readonly text: string
+  /** The same for a node that only routes Nexus operations: without listeners, and without any namespace's keys. */
+  readonly routerText: string
 }
 
 /**
@@ -21,7 +23,9 @@ export interface DocumentText {
  * @throws Error when the intent's ports or frontends are not usable.
  */
 export function composeDocument(intent: EdgeIntent, parts: readonly NamespaceEdge[]): DocumentText {
-  const endpoints = JSON.stringify(assignment(intent))
+  const endpoints = assignments(intent)
+    .map((assignment) => JSON.stringify(assignment))
+    .join(',')
   if (intent.port === intent.privatePort) throw new Error('both listeners of the edge have the same port')
   const frames = [JSON.stringify(publicListener(intent.port)), JSON.stringify(privateListener(intent.privatePort))]
   const hash = createHash('sha256').update(endpoints).update(frames.join('\n'))
@@ -35,10 +39,16 @@ export function composeDocument(intent: EdgeIntent, parts: readonly NamespaceEdg
   const listeners = frames.map((frame, index) => withChains(frame, chains[index] ?? [])).join(',')
   return {
     version,
-    text:
-      `{"version":"${version}","listeners":${response(version, listeners)},` +
-      `"routes":${response(version, routes)},"endpoints":${response(version, endpoints)}}`,
+    text: documentText(version, listeners, routes, endpoints),
+    routerText: documentText(version, '', nexusText.join(','), endpoints),
   }
+}
+
+function documentText(version: string, listeners: string, routes: string, endpoints: string): string {
+  return (
+    `{"version":"${version}","listeners":${response(version, listeners)},` +
+    `"routes":${response(version, routes)},"endpoints":${response(version, endpoints)}}`
+  )
 }
 
 function response(version: string, resources: string): string {
@@ -79,12 +89,20 @@ function listener(name: string, port: number, before: readonly Proto[]): unknown
   })
 }
 
-function assignment({ frontends }: EdgeIntent): unknown {
+function assignments({ frontends, frontendHttpPort }: EdgeIntent): readonly unknown[] {
+  const overHttp = frontends.map(({ host }) => ({ host, port: frontendHttpPort ?? 0 }))
+  return [
+    assignment(frontendCluster, frontends),
+    ...(frontendHttpPort === undefined ? [] : [assignment(nexusCluster, overHttp)]),
+  ]
+}
+
+function assignment(cluster: string, frontends: EdgeIntent['frontends']): unknown {
   const sorted = [...frontends].sort((one, other) => compare(`${one.host}:${one.port}`, `${other.host}:${other.port}`))
   const wrong = sorted.find(({ host }) => isIP(host) === 0)
   if (wrong !== undefined) throw new Error(`the frontend ${JSON.stringify(wrong.host)} is not an IP address`)
   return any('envoy.config.endpoint.v3.ClusterLoadAssignment', {
-    cluster_name: frontendCluster,
+    cluster_name: cluster,
     endpoints: [
       {
         lb_endpoints: sorted.map(({ host, port }) => ({

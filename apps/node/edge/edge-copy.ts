@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { edgeFiles, frontendCluster } from '#libs/domain/edges'
+import { edgeFiles, frontendCluster, nexusCluster } from '#libs/domain/edges'
 import { writeFileAtomic } from '#libs/processes'
 import type { Logger } from '#libs/telemetry'
 import { Acceptance, type Listeners } from './acceptance.ts'
@@ -13,7 +13,10 @@ export interface EdgeCopyOptions {
   readonly logger: Logger
 }
 
-type Part = 'listeners' | 'routes' | 'endpoints'
+type Part = 'listeners' | 'routes' | 'endpoints' | 'httpEndpoints'
+
+/** Whose endpoints are in which file: Envoy takes a file of one cluster's alone. */
+const clusters = { endpoints: frontendCluster, httpEndpoints: nexusCluster } as const
 
 /** Milliseconds that routes of chains that are gone stay: their connections are cut about a second after the change. */
 const lingerMs = 5_000
@@ -30,7 +33,7 @@ const mode = 0o600
 export class EdgeCopy {
   readonly #options: EdgeCopyOptions
   /** The resources of each file, as JSON text. */
-  readonly #written: Record<Part, string> = { listeners: '', routes: '', endpoints: '' }
+  readonly #written: Record<Part, string> = { listeners: '', routes: '', endpoints: '', httpEndpoints: '' }
   /** Of the document that was taken last. */
   #routes: readonly Resource[] = []
   #version = 'none'
@@ -51,7 +54,7 @@ export class EdgeCopy {
   /** Leaves good files as they are and makes empty ones of what is missing or damaged. At once, before Envoy starts. */
   prepare(): void {
     mkdirSync(join(this.#options.dir, 'edge'), { recursive: true, mode: 0o700 })
-    for (const part of ['endpoints', 'routes', 'listeners'] as const) {
+    for (const part of ['endpoints', 'httpEndpoints', 'routes', 'listeners'] as const) {
       const found = this.#read(part)
       const resources = found?.resources ?? empty(part)
       if (found === undefined) this.#create(part, resources)
@@ -77,7 +80,10 @@ export class EdgeCopy {
       const now = performance.now()
       for (const resource of this.#routes) this.#going.set(resource.name ?? '', { resource, at: now + lingerMs })
       for (const { name } of document.routes) this.#going.delete(name ?? '')
-      await this.#write('endpoints', document.version, JSON.stringify(document.endpoints))
+      for (const part of ['endpoints', 'httpEndpoints'] as const) {
+        const own = document.endpoints.filter((resource) => resource.cluster_name === clusters[part])
+        if (own.length > 0) await this.#write(part, document.version, JSON.stringify(own))
+      }
       this.#routes = document.routes
       this.#version = document.version
       await this.#writeRoutes(now)
@@ -171,9 +177,9 @@ export class EdgeCopy {
 
 /** Envoy waits for the endpoints of a cluster that it knows: an empty list is an answer, no list is none. */
 function empty(part: Part): readonly Resource[] {
-  if (part !== 'endpoints') return []
+  if (part !== 'endpoints' && part !== 'httpEndpoints') return []
   const type = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment'
-  return [{ '@type': type, cluster_name: frontendCluster } as Resource]
+  return [{ '@type': type, cluster_name: clusters[part] }]
 }
 
 function response(version: string, resources: string): string {

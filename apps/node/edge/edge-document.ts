@@ -9,6 +9,8 @@ export interface ReceivedEdge {
 export interface Resource {
   readonly '@type': string
   readonly name?: string
+  /** Of endpoints. */
+  readonly cluster_name?: string
 }
 
 /**
@@ -16,7 +18,7 @@ export interface Resource {
  * refused: Envoy itself would take up routes without listeners, or listeners whose routes are missing.
  * @throws Error that says what is wrong; never with the content, which holds keys.
  */
-export function readEdgeDocument(text: string): ReceivedEdge {
+export function readEdgeDocument(text: string, serves: 'edge' | 'router' = 'edge'): ReceivedEdge {
   let parsed: unknown
   try {
     parsed = JSON.parse(text)
@@ -31,8 +33,9 @@ export function readEdgeDocument(text: string): ReceivedEdge {
   const routes = resources(parsed.routes, 'routes', 'envoy.config.route.v3.ScopedRouteConfiguration')
   const endpoints = resources(parsed.endpoints, 'endpoints', 'envoy.config.endpoint.v3.ClusterLoadAssignment')
   const names = new Set(listeners.map(({ name }) => name))
-  if (names.size === 0 || names.size !== listeners.length || endpoints.length !== 1) {
-    throw new Error('the edge document is not of one edge')
+  const isOfOne = serves === 'router' ? names.size === 0 : names.size > 0
+  if (!isOfOne || names.size !== listeners.length || endpoints.length === 0) {
+    throw new Error(`the edge document is not of one ${serves}`)
   }
   checkRoutes(listeners, routes)
   return { version, listeners, routes, endpoints }

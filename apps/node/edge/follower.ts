@@ -41,7 +41,7 @@ async function follow({ source, cellId, dir, logger, signal }: FollowEdgeOptions
     try {
       const text = await pollEdge({ source, cellId, dir, version, waitSeconds, signal })
       if (text !== undefined) {
-        const document = readEdgeDocument(text)
+        const document = readEdgeDocument(text, source.serves ?? 'edge')
         await copy.take(document)
         version = document.version
         logger.info({ version, bytes: text.length }, 'the edge has a new configuration')

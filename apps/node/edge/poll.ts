@@ -27,7 +27,7 @@ export async function pollEdge(options: PollOptions): Promise<string | undefined
   const response = await askDiscovery({
     source,
     dir,
-    path: `/v1/cells/${encodeURIComponent(cellId)}/edge`,
+    path: `/v1/cells/${encodeURIComponent(cellId)}/${source.serves ?? 'edge'}`,
     headers: {
       prefer: `wait=${waitSeconds}`,
       ...(version === undefined ? {} : { 'if-none-match': `"${version}"` }),

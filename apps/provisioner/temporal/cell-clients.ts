@@ -22,11 +22,22 @@ interface Connected {
   readonly client: CellClient
 }
 
+/** The APIs of cells. */
+export interface CellClientSource {
+  /** @throws CellError `unavailable` while the cell has no node with an address. */
+  of(cellId: string): Promise<CellClient>
+  /** The same for whoever has read the cell's nodes already. */
+  at(cellId: string, nodes: readonly Pick<NodeRow, 'state' | 'role' | 'address'>[]): CellClient
+  /** Closes what is open to other cells than these: they are gone. */
+  keepOnly(cellIds: ReadonlySet<string>): void
+  close(): void
+}
+
 /**
  * One connection to each cell's API, with the administrator's token: to any of the frontends that serve, and when that one is
  * gone to another. Made anew when there are others.
  */
-export class CellClients {
+export class CellClients implements CellClientSource {
   readonly #deps: CellClientsDeps
   readonly #connected = new Map<string, Connected>()
 
@@ -34,9 +45,12 @@ export class CellClients {
     this.#deps = deps
   }
 
-  /** @throws CellError `unavailable` while the cell has no frontend with an address. */
   async of(cellId: string): Promise<CellClient> {
     const nodes = await listNodes(this.#deps.database.all, system.authorize('node', 'list', { fleet: true }), cellId)
+    return this.at(cellId, nodes)
+  }
+
+  at(cellId: string, nodes: readonly Pick<NodeRow, 'state' | 'role' | 'address'>[]): CellClient {
     const target = targetOf(nodes)
     if (target === undefined) throw new CellError('unavailable', `the cell ${cellId} has no frontend yet`)
     const present = this.#connected.get(cellId)
@@ -47,6 +61,14 @@ export class CellClients {
     return client
   }
 
+  keepOnly(cellIds: ReadonlySet<string>): void {
+    for (const [cellId, { client }] of this.#connected) {
+      if (cellIds.has(cellId)) continue
+      client.close()
+      this.#connected.delete(cellId)
+    }
+  }
+
   close(): void {
     for (const { client } of this.#connected.values()) client.close()
     this.#connected.clear()
@@ -54,7 +76,7 @@ export class CellClients {
 }
 
 /** Every ready frontend, as gRPC names a list of addresses; if there is none, one that may be about to be. */
-function targetOf(nodes: readonly NodeRow[]): string | undefined {
+function targetOf(nodes: readonly Pick<NodeRow, 'state' | 'role' | 'address'>[]): string | undefined {
   const frontends = nodes.filter(({ role, address }) => hasFrontend(role) && address !== null)
   const ready = frontends.filter(({ state }) => state === 'ready')
   const chosen = ready.length > 0 ? ready : frontends.filter(({ state }) => state === 'creating').slice(0, 1)

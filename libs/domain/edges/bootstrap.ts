@@ -10,6 +10,7 @@ export const edgeFiles = {
   listeners: 'edge/lds.json',
   routes: 'edge/routes.json',
   endpoints: 'edge/eds.json',
+  httpEndpoints: 'edge/eds-http.json',
   refusals: 'edge/refusals.jsonl',
 } as const
 
@@ -32,6 +33,8 @@ export interface EdgeBootstrapOptions {
   readonly cellId: string
   /** Absent where no Nexus operations are routed: such an Envoy has no listener for them. */
   readonly nexus?: NexusRouterOptions
+  /** No tenants come here: it routes Nexus operations and nothing else. */
+  readonly isRouterAlone?: boolean
 }
 
 /**
@@ -73,14 +76,17 @@ export function envoyArgs(concurrency: number): readonly string[] {
   ]
 }
 
-function bootstrap({ nodeId, cellId, nexus }: EdgeBootstrapOptions): unknown {
+function bootstrap({ nodeId, cellId, nexus, isRouterAlone = false }: EdgeBootstrapOptions): unknown {
   return {
     node: { id: nodeId, cluster: cellId },
     admin: { address: { pipe: { path: edgeFiles.admin, mode: 0o600 } } },
     dynamic_resources: { lds_config: watchedFile(edgeFiles.listeners) },
     static_resources: {
       ...(nexus === undefined ? {} : { listeners: [nexusListener(nexus, scopedRoutes())] }),
-      clusters: [frontends(), ...(nexus === undefined ? [] : [nexusUpstream(nexus)])],
+      clusters: [
+        ...(isRouterAlone ? [] : [frontends()]),
+        ...(nexus === undefined ? [] : [nexusUpstream(nexus, watchedFile(edgeFiles.httpEndpoints))]),
+      ],
     },
     // Principals and revoked keys are matched by regular expressions; the default limit of 100 instructions is four ids.
     layered_runtime: {
@@ -143,6 +149,22 @@ function frontends(): unknown {
     circuit_breakers: {
       thresholds: ['DEFAULT', 'HIGH'].map((priority) => ({ priority, ...unbounded })),
     },
+    // One that drains gets no new calls from the moment that it is not among the endpoints any more; those that it has it keeps.
+    ignore_health_on_host_removal: true,
+    // Whom nobody can reach is still better than nobody, and nobody else is to be tried while one answers.
+    common_lb_config: { healthy_panic_threshold: { value: 1 } },
+    // As the server itself says it: one that is told to stop says so before it does.
+    health_checks: [
+      {
+        timeout: '2s',
+        interval: '2s',
+        no_traffic_interval: '2s',
+        unhealthy_interval: '1s',
+        unhealthy_threshold: 2,
+        healthy_threshold: 1,
+        grpc_health_check: { service_name: 'temporal.api.workflowservice.v1.WorkflowService' },
+      },
+    ],
     // A frontend that takes no connections is left out for a while; what it answers is never held against it.
     outlier_detection: {
       split_external_local_origin_errors: true,

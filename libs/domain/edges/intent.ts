@@ -11,6 +11,8 @@ export interface EdgeIntent {
   readonly privatePort: number
   /** `host:port` of every frontend of the cell: plain gRPC (HTTP/2 prior knowledge). */
   readonly frontends: readonly { readonly host: string; readonly port: number }[]
+  /** TCP port of every frontend's HTTP API; absent where no node needs to know. */
+  readonly frontendHttpPort?: number
   readonly namespaces: readonly EdgeNamespace[]
   /** Public keys (JWKS JSON) that API keys are signed with, and their issuer and audience. */
   readonly apiKeys: TokenTrust

@@ -1,4 +1,4 @@
-/** The upstream of the Nexus router: the HTTP port of its own node's frontend. */
+/** The upstream of the Nexus router: the HTTP port of a frontend. */
 export const nexusCluster = 'frontend-http'
 /** The name of the router's routes among the scoped ones, and the value of `scopeHeader` that selects them. */
 export const nexusScope = 'nexus'
@@ -12,9 +12,10 @@ export const luaMetadata = 'envoy.filters.http.lua'
 export interface NexusRouterOptions {
   /** The node's. */
   readonly address: string
-  /** TCP port of the router, and of the frontend's HTTP API. */
+  /** TCP port of the router. */
   readonly port: number
-  readonly frontendHttpPort: number
+  /** Of the node's own frontend's HTTP API. Absent where there is none: then those of all frontends, from a watched file. */
+  readonly frontendHttpPort?: number
 }
 
 /**
@@ -37,25 +38,16 @@ export function nexusListener(options: NexusRouterOptions, scopedRoutes: unknown
   }
 }
 
-export function nexusUpstream(options: NexusRouterOptions): unknown {
+/** @param frontends where Envoy finds the endpoints of all frontends */
+export function nexusUpstream({ address, frontendHttpPort }: NexusRouterOptions, frontends: unknown): unknown {
+  const own = { socket_address: { address, port_value: frontendHttpPort } }
+  const endpoints = [{ lb_endpoints: [{ endpoint: { address: own } }] }]
   return {
     name: nexusCluster,
-    type: 'STATIC',
+    ...(frontendHttpPort === undefined
+      ? { type: 'EDS', lb_policy: 'LEAST_REQUEST', eds_cluster_config: { eds_config: frontends } }
+      : { type: 'STATIC', load_assignment: { cluster_name: nexusCluster, endpoints } }),
     connect_timeout: '2s',
-    load_assignment: {
-      cluster_name: nexusCluster,
-      endpoints: [
-        {
-          lb_endpoints: [
-            {
-              endpoint: {
-                address: { socket_address: { address: options.address, port_value: options.frontendHttpPort } },
-              },
-            },
-          ],
-        },
-      ],
-    },
     circuit_breakers: {
       thresholds: [{ max_connections: 10_000, max_pending_requests: 100_000, max_requests: 100_000 }],
     },

@@ -18,7 +18,7 @@ export interface NodeManifest {
   readonly ownKeyFiles?: readonly string[]
   /** Started in this order, each when the one before is ready; stopped in the opposite order. */
   readonly processes: readonly NodeProcess[]
-  /** Where the agent fetches the edge's configuration; absent on nodes that carry no edge. */
+  /** Where the agent fetches its Envoy's configuration; absent on nodes that have none. */
   readonly edge?: EdgeSource
 }
 
@@ -50,6 +50,8 @@ export interface NodeProcess {
 }
 
 export interface EdgeSource {
+  /** No tenants come here, and the node gets none of their keys: it routes its own history service's Nexus operations. Absent on edges. */
+  readonly serves?: 'router'
   /** Base URL of the discovery server: `https://127.0.0.1:7095`. */
   readonly url: string
   /** Paths below the node's folder: what the server is verified with, and who the node says it is. */

@@ -22,9 +22,16 @@ export function servicesOf(role: NodeRole): readonly TemporalService[] {
   return services[role]
 }
 
+export const nodeRoles = Object.keys(services) as readonly NodeRole[]
+
 /** Whether tenants' connections end here. */
 export function hasEdge(role: NodeRole): boolean {
   return role === 'all' || role === 'edge'
+}
+
+/** Whether workflows' Nexus operations start here: the history service calls them through the Nexus router of its own node. */
+export function hasNexusRouter(role: NodeRole): boolean {
+  return services[role].includes('history')
 }
 
 /** Whether the cell's API is answered here. */

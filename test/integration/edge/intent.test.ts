@@ -102,6 +102,7 @@ async function wholeIntent(kept = tokens()) {
     edgePort: 7233,
     edgePrivatePort: 7234,
     frontendPort: 7243,
+    frontendHttpPort: 7247,
   }
   return readIntent(deps, 'cell-1')
 }

@@ -95,6 +95,7 @@ async function intent() {
     edgePort: nodePorts.edge,
     edgePrivatePort: nodePorts.edgePrivate,
     frontendPort,
+    frontendHttpPort: frontendPort,
   }
   const read = await readIntent(deps, 'cell-1')
   if (read === undefined) throw new Error('there is a cell')

@@ -3,13 +3,13 @@ import { systemActor } from '#libs/authz'
 import type { Clock } from '#libs/base'
 import type { Reach } from '#libs/domain/connectivity-rules'
 import { type PrivateLink, proxyFieldOf, proxyHeader } from '#libs/domain/edges'
-import { nodePorts } from '#libs/domain/nodes'
+import { hasEdge, nodePorts } from '#libs/domain/nodes'
 import { openAuthority, openSigningKey, probeIssuer, type TokenSigner, tokenSigner } from '#libs/keyring'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
 import { readReach } from '#libs/store/connectivity-rules'
 import type { NamespaceRow } from '#libs/store/namespaces'
-import { listNodes } from '#libs/store/nodes'
+import { listNodes, type NodeRow } from '#libs/store/nodes'
 import { remembered } from '../../remembered.ts'
 import { type EdgeProbeTarget, probeEdgeCall, probeEdgeVersion } from '../../temporal/edge-probe.ts'
 import { ensureEdgeCertificate } from '../certificates/edge-certificate.ts'
@@ -85,7 +85,9 @@ export class ProbedEdgeAccess implements EdgeAccess {
   ): Promise<Look> {
     const nodes = await listNodes(this.#deps.database.all, system.authorize('node', 'list', { fleet: true }), cellId)
     const targets = await Promise.all(
-      nodes.flatMap((node) => (node.address === null ? [] : [this.#target(node.address, namespaceId)])),
+      nodes
+        .filter(isServingEdge)
+        .flatMap(({ address }) => (address === null ? [] : [this.#target(address, namespaceId)])),
     )
     if (targets.length === 0) return { kind: 'no', detail: 'the cell has no edge' }
     const deadline = performance.now() + patienceMs
@@ -109,6 +111,14 @@ export class ProbedEdgeAccess implements EdgeAccess {
       timeoutMs: probeTimeoutMs,
     }
   }
+}
+
+/**
+ * Whether tenants may be connected there. One that is out of order, or drains, still has what it was told last; one that never
+ * was ready begins with what is to be now.
+ */
+function isServingEdge({ role, state, first_ready_at: readyAt }: NodeRow): boolean {
+  return hasEdge(role) && (state === 'ready' || state === 'draining' || (state === 'creating' && readyAt !== null))
 }
 
 /** A wait for a condition with an end, not a retry of a call: the pass comes again when the end is reached. */

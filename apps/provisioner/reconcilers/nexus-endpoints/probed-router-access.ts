@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemActor } from '#libs/authz'
 import { type NexusSecret, nexusProxyAuthorization } from '#libs/domain/edges'
-import { nodePorts } from '#libs/domain/nodes'
+import { hasNexusRouter, nodePorts } from '#libs/domain/nodes'
 import { nexusSecret } from '#libs/keyring'
 import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
-import { listNodes } from '#libs/store/nodes'
+import { listNodes, type NodeRow } from '#libs/store/nodes'
 import { probeNexusRouter, type RouterLook } from '../../temporal/nexus-probe.ts'
 import type { EdgeAnswer } from '../namespaces/edge-access.ts'
 import type { RouterAccess } from './router-access.ts'
@@ -51,8 +51,8 @@ export class ProbedRouterAccess implements RouterAccess {
     judge: (look: RouterLook) => string | undefined,
   ): Promise<string | undefined> {
     const nodes = await listNodes(this.#deps.database.all, system.authorize('node', 'list', { fleet: true }), cellId)
-    const addresses = nodes.flatMap(({ address }) => (address === null ? [] : [address]))
-    if (addresses.length === 0) return 'the cell has no edge'
+    const addresses = nodes.filter(isRouting).flatMap(({ address }) => (address === null ? [] : [address]))
+    if (addresses.length === 0) return 'the cell has no Nexus router'
     const deadline = performance.now() + patienceMs
     const secret: NexusSecret = nexusSecret(this.#deps.sealer, cellId)
     const details = await Promise.all(
@@ -73,6 +73,13 @@ export class ProbedRouterAccess implements RouterAccess {
     )
     return details.find((detail) => detail !== undefined)
   }
+}
+
+/** As it is with edges: see probed-edge-access.ts. */
+function isRouting({ role, state, first_ready_at: readyAt }: NodeRow): boolean {
+  return (
+    hasNexusRouter(role) && (state === 'ready' || state === 'draining' || (state === 'creating' && readyAt !== null))
+  )
 }
 
 function wordsOf(look: RouterLook): string {
