@@ -45,7 +45,7 @@ export async function collectOrphanMachines(deps: OrphansDeps, scope: DriverScop
 }
 
 /** The source behind `collectOrphanMachines`. */
-export function orphanMachines(database: Database, scope: DriverScope): OrphanSource<MachineOrphan> {
+function orphanMachines(database: Database, scope: DriverScope): OrphanSource<MachineOrphan> {
   const { driver } = scope
   const proof = system.authorize('orphan', 'update', { fleet: true })
   return {

@@ -37,7 +37,7 @@ async function ask(
   { cellId = 'cell-1', size = 'dev' as CellSize } = {},
   call?: () => Promise<unknown>,
 ) {
-  const { rows } = await world.admin.query('select launch_failures, launch_failed_at from nodes where id = $1', [
+  const { rows } = await world.database.pool.query('select launch_failures, launch_failed_at from nodes where id = $1', [
     nodeId,
   ])
   const node = { id: nodeId, cell_id: cellId, ...rows[0] }
@@ -84,22 +84,26 @@ test('a region has as many machines as its limit says, over all its cells', asyn
 
 test('twenty launches at once by two provisioners make three machines where three are allowed', async () => {
   // A pool a provisioner, as two processes have.
-  await using second = world.secondPool()
-  const nodes = Array.from({ length: 20 }, (_, index) => `node-${index}`)
-  for (const id of nodes) {
-    await world.cell(id.replace('node', 'cell-x'))
-    await world.node(id, { cellId: id.replace('node', 'cell-x'), state: 'creating' })
+  const second = world.secondPool()
+  try {
+    const nodes = Array.from({ length: 20 }, (_, index) => `node-${index}`)
+    for (const id of nodes) {
+      await world.cell(id.replace('node', 'cell-x'))
+      await world.node(id, { cellId: id.replace('node', 'cell-x'), state: 'creating' })
+    }
+    const guards = [guard({ nodeLimit: 3 }), guard({ nodeLimit: 3, database: second })]
+    const asked = await Promise.allSettled(
+      nodes.map((id, index) => ask(guards[index % 2] ?? guard(), id, { cellId: id.replace('node', 'cell-x') })),
+    )
+    expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(3)
+    expect(await machines()).toBe(3)
+    for (const answer of asked) {
+      if (answer.status === 'rejected') expect(answer.reason).toBeInstanceOf(LaunchRefusedError)
+    }
+    expect(refused).toHaveLength(17)
+  } finally {
+    await second.close()
   }
-  const guards = [guard({ nodeLimit: 3 }), guard({ nodeLimit: 3, database: second.database })]
-  const asked = await Promise.allSettled(
-    nodes.map((id, index) => ask(guards[index % 2] ?? guard(), id, { cellId: id.replace('node', 'cell-x') })),
-  )
-  expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(3)
-  expect(await machines()).toBe(3)
-  for (const answer of asked) {
-    if (answer.status === 'rejected') expect(answer.reason).toBeInstanceOf(LaunchRefusedError)
-  }
-  expect(refused).toHaveLength(17)
 })
 
 test('machines that no row owns, that are ending, and second ones of a node count', async () => {
@@ -191,7 +195,10 @@ test('launches that fail wait longer and longer, and a success forgets them', as
     driver.failNext('launch', 'no_capacity')
     await expect(ask(guard(), 'node-1')).rejects.toThrow('fails on demand')
   }
-  await expect(ask(guard(), 'node-1')).rejects.toThrow('3 calls to launch it failed: the next launch comes in')
+  const lost = () => Promise.reject(new StaleWriterError('the lease was lost'))
+  await expect(ask(guard(), 'node-1', {}, lost)).rejects.toThrow(
+    '3 calls to launch it failed: the next launch comes in',
+  )
   await world.admin.query("update nodes set launch_failed_at = launch_failed_at - interval '10 seconds'")
   await ask(guard(), 'node-1')
   const { rows } = await world.admin.query('select launch_failures from nodes')

@@ -10,13 +10,16 @@ import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts
 export const graceMs = 30_000
 
 /** A clock that stands still until it is moved. */
-export class HandClock implements Clock {
+class HandClock implements Clock {
   #ms = Date.now()
   now(): Date {
     return new Date(this.#ms)
   }
   pass(ms: number): void {
     this.#ms += ms
+  }
+  reset(): void {
+    this.#ms = Date.now()
   }
 }
 
@@ -47,9 +50,8 @@ export class OrphanFixture implements AsyncDisposable {
   }
 
   /** As another provisioner has it. */
-  secondPool(): AsyncDisposable & { readonly database: Database } {
-    const database = this.#open()
-    return { database, [Symbol.asyncDispose]: () => database.close() }
+  secondPool(): Database {
+    return this.#open()
   }
 
   #open(): Database {
@@ -69,6 +71,7 @@ export class OrphanFixture implements AsyncDisposable {
   async clear(): Promise<void> {
     await this.admin.query('truncate nodes, cells, sightings, collected cascade')
     this.collected.length = 0
+    this.clock.reset()
   }
 
   async cell(id: string, { state = 'ready', size = 'dev', region = 'aws-us-east-1' } = {}): Promise<void> {

@@ -117,7 +117,8 @@ export class LaunchGuard {
     } catch (thrown) {
       // Whatever happened, the world may be another one now.
       this.#listings.delete(driver)
-      await recordLaunchCall(all, proof, 'failed')
+      // Who lost the lease has called nobody.
+      if (!(thrown instanceof StaleWriterError)) await recordLaunchCall(all, proof, 'failed')
       throw thrown
     }
   }
