@@ -4,6 +4,8 @@ import type { Logger } from '#libs/telemetry'
 import {
   DriverError,
   type DriverResource,
+  type MachineJoin,
+  type MachineJoin,
   type MachineNotice,
   type NodeDriver,
   type NodeExposure,
@@ -15,7 +17,7 @@ import { Batched } from './batched.ts'
 import type { Ec2Calls, Machine } from './ec2-calls.ts'
 import type { Ec2Options } from './ec2-options.ts'
 import { Ec2Error } from './error-kinds.ts'
-import type { JournalEntry, LaunchJournal } from './launch-journal.ts'
+import type { JournalEntry, LaunchEntry, LaunchJournal } from './launch-journal.ts'
 import { isUnseen, Launcher } from './launcher.ts'
 import { type Health, MachineHealth } from './machine-health.ts'
 import { MachineReader } from './machine-reader.ts'
@@ -42,6 +44,8 @@ const mailsAtOnce = 1_000
 /** Nodes on EC2 instances, of one region. Its machines come up by themselves; the mailbox is the way to them and back. */
 export class Ec2Driver implements NodeDriver {
   readonly name = 'ec2'
+  readonly join: MachineJoin
+  readonly join: MachineJoin
   readonly #deps: Ec2DriverDeps
   readonly #reader: MachineReader
   readonly #reports: Batched<NodeReport>
@@ -53,8 +57,10 @@ export class Ec2Driver implements NodeDriver {
 
   constructor(deps: Ec2DriverDeps) {
     this.#deps = deps
+    this.join = { joinUrls: deps.options.joinUrls, discoveryUrl: deps.options.discoveryUrl }
     const { calls, clock, logger, journal, options } = deps
-    const { installation } = options
+    const { installation, joinUrls, discoveryUrl } = options
+    this.join = { joinUrls, discoveryUrl }
     this.#reader = new MachineReader({ calls, clock, installation })
     this.#reports = new Batched({ waitMs, load: (nodeIds) => this.#readMail(nodeIds) })
     this.#health = new MachineHealth({ calls, clock, logger })
@@ -72,7 +78,7 @@ export class Ec2Driver implements NodeDriver {
 
   async launch(launch: NodeLaunch): Promise<NodeInstance> {
     const launched = await this.#launcher.launch(launch)
-    if ('unseen' in launched) return unseen(launch.nodeId, launched.unseen)
+    if ('named' in launched) return notShown(launch.nodeId, launched.named, this.#deps.clock.now())
     return this.#instance(launch.nodeId, launched.machine)
   }
 
@@ -101,11 +107,12 @@ export class Ec2Driver implements NodeDriver {
     }
     if (entry !== undefined && !entry.ended) {
       if (machine !== undefined) return this.#instance(nodeId, machine)
-      if (isUnseen(entry, this.#deps.clock.now())) return unseen(nodeId, entry)
+      if (entry.machineId !== undefined) return notShown(nodeId, entry, this.#deps.clock.now())
     }
     // Deleted while nobody knew whether there was a machine: one may still come to light.
     if (entry?.ended === true && machine === undefined && this.#mayAppear(entry)) {
-      return { ...unseen(nodeId, entry), state: 'ending', detail: 'EC2 may still show what was asked for' }
+      const instance = notShown(nodeId, entry, this.#deps.clock.now())
+      return { ...instance, state: 'ending', detail: 'EC2 may still show what was asked for' }
     }
     if (entry?.ended === true) await this.#deps.mailbox.forget(nodeId)
     throw new DriverError('not_found', `there is no machine of ${nodeId}`)
@@ -248,16 +255,18 @@ export class Ec2Driver implements NodeDriver {
   }
 }
 
-/** EC2 has named it, and does not show it yet. */
-function unseen(nodeId: string, { cellId, machineId, launchedAt }: JournalEntry): NodeInstance {
+/** EC2 has named its machine, and does not show it: not yet, or not any more. */
+function notShown(nodeId: string, entry: LaunchEntry, now: Date): NodeInstance {
+  const { cellId, machineId = nodeId, launchedAt = new Date(0) } = entry
+  const isUnseenYet = isUnseen(entry, now)
   return {
     nodeId,
     cellId,
-    machineId: machineId ?? nodeId,
+    machineId,
     generation: -1,
-    state: 'starting',
-    detail: `EC2 does not show ${machineId ?? 'it'} yet`,
-    createdAt: new Date(launchedAt ?? 0),
+    state: isUnseenYet ? 'starting' : 'failed',
+    detail: isUnseenYet ? `EC2 does not show ${machineId} yet` : `${machineId} is gone`,
+    createdAt: new Date(launchedAt),
   }
 }
 
