@@ -20,11 +20,11 @@ interface Machine {
   readonly address: string
 }
 
-const backoff = { initialMs: 500, maxMs: 15_000 }
+const backoff = { initialMs: 500, maxMs: 5_000 }
 const whatToCheck =
   'the control plane refuses this machine, and says why in the log of apps/edge alone. Check that the provisioner launched ' +
   'this very machine for the node and knows its address, that nothing in between changes the address, and that the launch ' +
-  'is not longer ago than half an hour'
+  'is not longer ago than a quarter of an hour'
 
 /**
  * Turns the machine into the node that it was launched for, however long that takes.

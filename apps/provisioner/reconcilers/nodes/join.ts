@@ -39,7 +39,7 @@ const end = '-----END CERTIFICATE-----\n'
 const system = systemActor('node-join')
 
 /** From when the driver saw the machine; also, for a launch that has not come to anything, from its last attempt. */
-export const joinMinutes = 30
+export const joinMinutes = 15
 
 /**
  * Before a launch: lets one machine join as the node, and returns what to start it with. Safe to repeat, and always the same
