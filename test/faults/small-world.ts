@@ -19,6 +19,8 @@ import type { RouterAccess } from '../../apps/provisioner/reconcilers/nexus-endp
 import { LaunchGuard } from '../../apps/provisioner/reconcilers/nodes/launch-guard.ts'
 import { reconcileNode } from '../../apps/provisioner/reconcilers/nodes/reconcile.ts'
 import type { Outward } from '../../apps/provisioner/reconcilers/outward.ts'
+import type { CellHealth } from '../../apps/provisioner/reconcilers/rollouts/cell-health.ts'
+import { reconcileRollout } from '../../apps/provisioner/reconcilers/rollouts/reconcile.ts'
 import { FakeCellClient } from '../../apps/provisioner/temporal/fake-cell-client.ts'
 import { testMasterKey } from '../harness/master-key.ts'
 import type { TestDatabase } from '../harness/postgres.ts'
@@ -55,6 +57,10 @@ export class SmallWorld {
   readonly driver = new FakeDriver({ startingReads: 1 })
   readonly cell = new FakeCellClient()
   readonly databases = new Set<string>()
+  /** Whether a cell works, as rollouts ask it: all do, unless a test says something else. */
+  health: CellHealth = { ask: async () => undefined }
+  /** How rollouts ended, and how often one turned back. */
+  readonly counted: string[] = []
   /** Who keeps names. */
   dns: Dns = noDns
   /** Every outward call in its order. */
@@ -124,7 +130,12 @@ export class SmallWorld {
         create: async (cellId: string) => void this.databases.add(cellId),
         drop: async (cellId: string) => void this.databases.delete(cellId),
       },
-      releases: releases({ server: '/bin/temporal-server', sqlTool: '/bin/temporal-sql-tool' }),
+      releases: releases(
+        { server: '/bin/temporal-server', sqlTool: '/bin/temporal-sql-tool' },
+        new Map([['1.33.0', { server: '/bin/next/temporal-server', sqlTool: '/bin/next/temporal-sql-tool' }]]),
+      ),
+      health: this.health,
+      counted: (what: string) => void this.counted.push(what),
       envoy: '/bin/envoy',
       envoyConcurrency: 1,
       discoveryUrl: this.discoveryUrl,
@@ -213,6 +224,11 @@ export class SmallWorld {
     return this.#run(() => reconcileNode(this.#deps, nodeId))
   }
 
+  /** One pass over one rollout, whatever its state. */
+  async passRollout(rolloutId: string): Promise<Next | 'lost'> {
+    return this.#run(() => reconcileRollout(this.#deps, rolloutId))
+  }
+
   async #run(pass: () => Promise<Next>): Promise<Next | 'lost'> {
     const lost = new Promise<'lost'>((resolve) => {
       this.#lost = () => resolve('lost')
@@ -224,7 +240,7 @@ export class SmallWorld {
   }
 
   async #expireLeases(): Promise<void> {
-    for (const table of ['namespaces', 'nexus_endpoints', 'cells', 'nodes']) {
+    for (const table of ['namespaces', 'nexus_endpoints', 'cells', 'nodes', 'rollouts']) {
       await this.database.pool.query(
         `update ${table} set leased_until = now() - interval '1 second' where lease_owner is not null`,
       )

@@ -37,13 +37,20 @@ export function lookAtRow({ cell, since }: RolloutCellRow): CellLook {
 }
 
 /** A cell whose nodes are being replaced, or just were: its nodes one by one, and the cell itself. */
-export async function lookAtNodes(deps: LookDeps, row: RolloutCellRow, template: NodeTemplate): Promise<CellLook> {
+export async function lookAtNodes(
+  deps: LookDeps,
+  row: RolloutCellRow,
+  template: NodeTemplate,
+  begunAt: Date,
+): Promise<CellLook> {
   const { cell } = row
   if (cell.state === 'deleting' || cell.state === 'deleted') return gone
   const { all } = deps.database
   const mayList = system.authorize('node', 'list', { fleet: true })
   const live = await listNodes(all, mayList, cell.id)
-  const wanted = await listNodesOfTemplate(all, mayList, cell.id, template)
+  // Both times are the database's: what became of the template before this rollout is another matter.
+  const everyWanted = await listNodesOfTemplate(all, mayList, cell.id, template)
+  const wanted = everyWanted.filter((node) => node.created_at >= begunAt || node.state !== 'deleted')
   const nodes = nodesOf(row, live, wanted, templateHash(template))
   const mayRead: Authorized<'cell', 'read'> = system.authorize('cell', 'read', { cellId: cell.id })
   const version = nodes.nodes === 'whole' ? template.serverVersion : undefined
@@ -74,13 +81,12 @@ function nodesOf(row: RolloutCellRow, live: readonly NodeRow[], wanted: readonly
   return { nodes: 'under_way', progressAt, detail: why === '' ? detail : `${detail} (${pending?.slot}: ${why})` }
 }
 
-function reasonToFail({ since, cell }: RolloutCellRow, wanted: readonly NodeRow[]): string | undefined {
-  const later = wanted.filter((node) => node.created_at >= since || node.state !== 'deleted')
-  const dead = later.filter(
+function reasonToFail({ cell }: RolloutCellRow, wanted: readonly NodeRow[]): string | undefined {
+  const dead = wanted.filter(
     (node) => node.ended_at !== null && node.draining_since === null && node.retire_reason === null,
   )
   if (dead.length >= deathsThatFail) return `${dead.length} new nodes ended, the last of them in ${dead.at(-1)?.slot}`
-  const stuck = later.find((node) => Math.max(node.failures, node.launch_failures) >= failuresThatFail)
+  const stuck = wanted.find((node) => Math.max(node.failures, node.launch_failures) >= failuresThatFail)
   if (stuck !== undefined) return `a new node in ${stuck.slot} fails again and again: ${detailOf(stuck)}`
   if (cell.failures < failuresThatFail) return undefined
   const ready = cell.conditions.ready as { readonly detail?: unknown } | undefined

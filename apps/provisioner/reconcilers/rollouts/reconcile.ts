@@ -89,7 +89,7 @@ async function viewOf(deps: RolloutReconcilerDeps, row: RolloutRow, cell: Rollou
     judged: cell.judged,
     breaks: cell.breaks,
     ready: byRow.nodes === 'whole',
-    look: isMoving ? await lookAtNodes(deps, cell, template) : byRow,
+    look: isMoving ? await lookAtNodes(deps, cell, template, row.created_at) : byRow,
   }
 }
 
