@@ -45,6 +45,11 @@ export class Instances {
     this.#runningAt.set(id, this.#now() + this.#pendingMs)
   }
 
+  /** It is not shown any more, as EC2 does with what ended an hour ago. */
+  hide(id: string): void {
+    this.#visibleAt.set(id, Number.POSITIVE_INFINITY)
+  }
+
   isHidden(id: string): boolean {
     return (this.#visibleAt.get(id) ?? 0) > this.#now()
   }

@@ -5,7 +5,6 @@ import {
   DriverError,
   type DriverResource,
   type MachineJoin,
-  type MachineJoin,
   type MachineNotice,
   type NodeDriver,
   type NodeExposure,
@@ -45,7 +44,6 @@ const mailsAtOnce = 1_000
 export class Ec2Driver implements NodeDriver {
   readonly name = 'ec2'
   readonly join: MachineJoin
-  readonly join: MachineJoin
   readonly #deps: Ec2DriverDeps
   readonly #reader: MachineReader
   readonly #reports: Batched<NodeReport>
@@ -57,7 +55,6 @@ export class Ec2Driver implements NodeDriver {
 
   constructor(deps: Ec2DriverDeps) {
     this.#deps = deps
-    this.join = { joinUrls: deps.options.joinUrls, discoveryUrl: deps.options.discoveryUrl }
     const { calls, clock, logger, journal, options } = deps
     const { installation, joinUrls, discoveryUrl } = options
     this.join = { joinUrls, discoveryUrl }

@@ -20,8 +20,8 @@ export interface LauncherDeps {
   readonly changed: (nodeId: string) => void
 }
 
-/** A machine that EC2 has named, and may not show yet. */
-export type Launched = { readonly machine: Machine } | { readonly unseen: JournalEntry }
+/** The machine; or the entry of one that EC2 has named, and does not show: not yet, or not any more. */
+export type Launched = { readonly machine: Machine } | { readonly named: LaunchEntry }
 
 /**
  * Milliseconds from a request whose outcome is not known to when EC2 shows what came of it: the request's own time, and
@@ -54,19 +54,16 @@ export class Launcher {
       if (entry?.ended === true) throw new DriverError('denied', `${nodeId} was deleted: it has had its machine`)
       const machine = await look(nodeId, entry)
       if (machine !== undefined) return this.#adopt(launch, entry, machine)
-      if (entry?.machineId !== undefined) {
-        if (isUnseen(entry, now)) return { unseen: entry }
-        throw new DriverError('denied', `the machine ${entry.machineId} of ${nodeId} is gone: it gets no other one`)
-      }
+      if (entry?.machineId !== undefined) return { named: entry }
       const made = await this.#request(launch, entry, now)
-      if (made !== undefined) return { machine: made }
+      if (made !== undefined) return made
     }
     if ((await journal.read([nodeId])).has(nodeId)) throw new DriverError('not_ready', `others are launching ${nodeId}`)
     throw new DriverError('denied', `no row owns ${nodeId}: nothing is launched for it`)
   }
 
   /** @returns undefined when somebody else wrote into the journal meanwhile: look again. */
-  async #request(launch: NodeLaunch, entry: JournalEntry | undefined, now: Date): Promise<Machine | undefined> {
+  async #request(launch: NodeLaunch, entry: JournalEntry | undefined, now: Date): Promise<Launched | undefined> {
     const { journal, clock, calls } = this.#deps
     const { nodeId } = launch
     const tried: string[] = []
@@ -83,6 +80,7 @@ export class Launcher {
       if (!(sent instanceof Ec2Error)) return this.#keep(nodeId, revision, plan, sent)
       tried.push(sent.message)
       // This request did nothing. If an earlier one may have done something, the way stays as it is until that is known.
+      if (sent.reason === 'token-has-ended') return this.#mourn(nodeId, revision, plan)
       const next = isDoubted ? undefined : nextOf(plan, sent)
       if (!(await journal.write(nodeId, revision, next ?? withoutDoubt(plan, isDoubted)))) return undefined
       revision += 1
@@ -136,15 +134,15 @@ export class Launcher {
   }
 
   /** Writes down which machine came of the request. If that is not the node's any more, it goes at once. */
-  async #keep(nodeId: string, revision: number, plan: LaunchEntry, machine: Machine): Promise<Machine | undefined> {
+  async #keep(nodeId: string, revision: number, plan: LaunchEntry, machine: Machine): Promise<Launched | undefined> {
     const { journal, clock } = this.#deps
     const { doubtUntil: _known, ...rest } = plan
     const kept: LaunchEntry = { ...rest, machineId: machine.id, launchedAt: clock.now().toISOString() }
     let expected = revision
     for (let looks = 0; looks < maxLooks; looks += 1) {
-      if (await journal.write(nodeId, expected, kept)) return machine
+      if (await journal.write(nodeId, expected, kept)) return { machine }
       const entry = (await journal.read([nodeId])).get(nodeId)
-      if (entry?.machineId === machine.id && !entry.ended) return machine
+      if (entry?.machineId === machine.id && !entry.ended) return { machine }
       const isSameRequest = entry?.attempt === plan.attempt && entry.round === plan.round
       if (entry === undefined || entry.ended || entry.machineId !== undefined || !isSameRequest) break
       expected = entry.revision
@@ -152,6 +150,13 @@ export class Launcher {
     await this.#deps.calls.terminateInstances({ ids: [machine.id] })
     this.#deps.changed(nodeId)
     return undefined
+  }
+
+  /** The node has had its machine, nobody was told which, and it has ended since: it gets no other one. */
+  async #mourn(nodeId: string, revision: number, plan: LaunchEntry): Promise<Launched | undefined> {
+    const { doubtUntil: _known, ...rest } = plan
+    const named: LaunchEntry = { ...rest, machineId: nodeId, launchedAt: new Date(0).toISOString() }
+    return (await this.#deps.journal.write(nodeId, revision, named)) ? { named } : undefined
   }
 
   /** EC2 shows a machine of the node: if the journal does not have it, the answer was lost. */

@@ -182,3 +182,26 @@ test('a node that is deleted before EC2 shows it is not gone before it is', asyn
   expect(await world.machines.really(nodeId)).toEqual([])
   await expect(driver.get(nodeId)).rejects.toMatchObject({ kind: 'not_found' })
 })
+
+test('a machine that EC2 does not show any more is gone: its node has failed, and gets no other one', async () => {
+  const { nodeId, machineId } = await ready()
+  world.clock.advance(6 * 60_000)
+  world.proxy.instances.hide(machineId)
+  expect(await driver.get(nodeId)).toMatchObject({ state: 'failed', machineId, detail: `${machineId} is gone` })
+  expect(await driver.launch(contractLaunch(nodeId))).toMatchObject({ state: 'failed', machineId })
+  await driver.delete(nodeId)
+  await expect(driver.get(nodeId)).rejects.toMatchObject({ kind: 'not_found' })
+})
+
+test('a machine that ended before anybody was told of it was the node', async () => {
+  const nodeId = newId('node')
+  world.proxy.faults.loseAnswer('RunInstances')
+  await expect(driver.launch(contractLaunch(nodeId))).rejects.toMatchObject({ kind: 'unknown' })
+  const [machine] = await world.machines.really(nodeId)
+  const machineId = machine?.InstanceId ?? ''
+  await world.proxy.kill(machineId)
+  world.proxy.instances.hide(machineId)
+  expect(await driver.launch(contractLaunch(nodeId))).toMatchObject({ state: 'failed' })
+  expect(await driver.get(nodeId)).toMatchObject({ state: 'failed' })
+  expect(await world.machines.really(nodeId)).toEqual([])
+})
