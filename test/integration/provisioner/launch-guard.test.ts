@@ -79,6 +79,8 @@ test('a region has as many machines as its limit says, over all its cells', asyn
   await world.cell('cell-west', { region: 'aws-us-west-2' })
   await world.admin.query("update nodes set cell_id = 'cell-west' where id = 'node-1'")
   await driver.delete('node-1')
+  // The driver serves both regions, and lists both.
+  await driver.launch(launchOf('node-west', { cellId: 'cell-west' }))
   await ask(guard({ nodeLimit: 2 }), 'node-3', { cellId: 'cell-3' })
 })
 
