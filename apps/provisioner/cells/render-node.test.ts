@@ -30,7 +30,7 @@ const input: NodeInput = {
     key: 'INTERNODE-KEY',
     ca: 'CA',
     root: 'ROOT',
-    peers: '',
+    peers: [],
   },
   namespaceLimits: {},
 }

@@ -16,6 +16,7 @@ import {
 import {
   type CellCluster,
   type CellDatabase,
+  peerFiles,
   temporalConfig,
   temporalDynamicConfig,
   temporalFiles,
@@ -48,8 +49,8 @@ export interface NodeInput {
     readonly ca: string
     /** What every cell's CA is signed by. */
     readonly root: string
-    /** CAs of cells that replicate namespaces with this one right now, one after the other; empty for most. */
-    readonly peers: string
+    /** CAs of cells that replicate namespaces with this one right now; none for most. */
+    readonly peers: readonly string[]
   }
   /** Of namespaces that differ from the cell's defaults, by name. */
   readonly namespaceLimits: Readonly<Record<string, CellLimits>>
@@ -152,8 +153,7 @@ function temporalFilesOf(input: NodeInput): readonly NodeFile[] {
     plain(temporalFiles.dynamicConfig, json(temporalDynamicConfig(input.size, input.namespaceLimits))),
     plain(temporalFiles.jwks, input.jwks),
     plain(temporalFiles.internodeCa, internode.ca),
-    // Never empty, which the server would take for a mistake.
-    plain(temporalFiles.internodePeers, internode.ca + internode.peers),
+    ...peerFiles.map((path, slot) => plain(path, peerAt(internode, slot))),
     plain(temporalFiles.internodeRoot, internode.root),
     plain(temporalFiles.internodeCertificate, internode.certificate),
     ...key(temporalFiles.internodeKey, internode.key),
@@ -187,6 +187,12 @@ function edgeFilesOf(input: NodeInput, edge: NodeEdgeInput): readonly NodeFile[]
 
 function edgeSource(role: NodeRole, edge: NodeEdgeInput): EdgeSource {
   return { ...(hasEdge(role) ? {} : { serves: 'router' }), url: edge.url, ...edgeSourceFiles }
+}
+
+/** Never empty, which the server would take for a mistake: the cell trusts its own anyway. */
+function peerAt({ ca, peers }: NodeInput['internode'], slot: number): string {
+  const isLast = slot === peerFiles.length - 1
+  return (isLast ? peers.slice(slot).join('') : peers[slot]) || ca
 }
 
 function key(path: string, content: string | undefined): readonly NodeFile[] {

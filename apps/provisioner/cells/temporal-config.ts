@@ -49,11 +49,16 @@ export const temporalFiles = {
   dynamicConfig: 'config/dynamic.json',
   jwks: 'config/jwks.json',
   internodeCa: 'config/internode/ca.pem',
-  internodePeers: 'config/internode/peers.pem',
   internodeRoot: 'config/internode/root.pem',
   internodeCertificate: 'config/internode/certificate.pem',
   internodeKey: 'config/internode/key.pem',
 } as const
+
+/**
+ * CAs of other cells that are let in, one a file: of a file that has changed, the server looks at the first certificate alone
+ * to see whether it has (parseCert in common/rpc/encryption of 1.32). More cells than files share the last one.
+ */
+export const peerFiles: readonly string[] = Array.from({ length: 8 }, (_, slot) => `config/internode/peers/${slot}.pem`)
 
 /**
  * Connections to the default and the visibility database, for each service of the process: every service has pools of
@@ -119,7 +124,7 @@ export function temporalConfig(input: TemporalConfigInput): unknown {
             keyFile: file(temporalFiles.internodeKey),
             requireClientAuth: true,
             // Besides its own, the cells that replicate namespaces with this one right now.
-            clientCaFiles: [file(temporalFiles.internodeCa), file(temporalFiles.internodePeers)],
+            clientCaFiles: [temporalFiles.internodeCa, ...peerFiles].map(file),
           },
           client: { serverName: input.serverName, rootCaFiles: [file(temporalFiles.internodeCa)] },
         },

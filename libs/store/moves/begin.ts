@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { AppError, newId, notFound } from '#libs/base'
 import { chooseCell } from '#libs/domain/cells'
+import { lockPlacements } from '../cells/store.ts'
 import type { Trx } from '../database.ts'
 import type { MoveRow } from './store.ts'
 
@@ -20,7 +21,7 @@ export async function beginMove(trx: Trx, proof: Authorized<'move', 'create'>, w
   const { namespaceId } = wish
   const before = await trx.selectFrom('namespaces').select('region').where('id', '=', namespaceId).executeTakeFirst()
   if (before === undefined) throw notFound('namespace', namespaceId)
-  await sql`select pg_advisory_xact_lock(hashtext(${`place ${before.region}`}))`.execute(trx)
+  await lockPlacements(trx, before.region)
   const namespace = await trx
     .selectFrom('namespaces')
     .select(['id', 'tenant_id', 'region', 'state', 'cell_id'])

@@ -98,9 +98,16 @@ export async function prepareCell(change: Partial<NodeInput> = {}): Promise<Cell
   }
 }
 
-/** A cell's CA, and a certificate of it for one node. */
-export async function internodeIdentity(cellId: string): Promise<NodeInput['internode']> {
-  const ca = await createCertificateAuthority({ commonName: `Cell ${cellId}`, validityDays: 1 })
+/**
+ * A cell's CA, and a certificate of it for one node.
+ * @param root what signs the CAs of cells that are to replicate with each other
+ */
+export async function internodeIdentity(
+  cellId: string,
+  root?: Awaited<ReturnType<typeof createCertificateAuthority>>,
+): Promise<NodeInput['internode']> {
+  const issuer = root === undefined ? {} : { issuer: root }
+  const ca = await createCertificateAuthority({ commonName: `Cell ${cellId}`, validityDays: 1, ...issuer })
   const serverName = `${cellId}.cells.aqueduct.internal`
   const { certificatePem, keyPem } = await issueCertificate({
     issuer: ca,
@@ -111,11 +118,11 @@ export async function internodeIdentity(cellId: string): Promise<NodeInput['inte
   })
   return {
     serverName,
-    certificate: certificatePem,
+    certificate: certificatePem + ca.certificatePem,
     key: keyPem,
     ca: ca.certificatePem,
-    root: ca.certificatePem,
-    peers: '',
+    root: (root ?? ca).certificatePem,
+    peers: [],
   }
 }
 

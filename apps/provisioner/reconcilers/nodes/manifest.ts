@@ -118,11 +118,11 @@ export async function manifestOf(
 }
 
 /** CAs of the cells that replicate namespaces with this one: whom its services let in besides its own nodes, and no longer than that. */
-async function peersOf({ database, sealer }: ManifestDeps, cellId: string, nodeId: string): Promise<string> {
+async function peersOf({ database, sealer }: ManifestDeps, cellId: string, nodeId: string): Promise<readonly string[]> {
   const peers = await listPeers(database.all, system.authorize('node', 'update', { nodeId }), cellId)
   const pems: string[] = []
   for (const peer of peers) {
     pems.push((await openAuthority(database.all, sealer, { purpose: 'cell', cellId: peer })).certificatePem)
   }
-  return pems.join('')
+  return pems
 }
