@@ -137,7 +137,7 @@ module.exports = {
         path: '^(apps|libs)/',
         pathNot: [
           '^libs/(store|jobs)/',
-          '^apps/provisioner/cells/(databases|visibility-columns)[.]ts$',
+          '^apps/provisioner/cells/(databases|database-marks|visibility-columns)[.]ts$',
           // Hands the pool to the queue.
           '^apps/provisioner/worker[.]ts$',
           '^apps/aqueduct/postgres/',

@@ -1,4 +1,4 @@
-import { type Client, escapeIdentifier, escapeLiteral } from 'pg'
+import { Client, escapeIdentifier, escapeLiteral } from 'pg'
 
 /** A role or database of a cell, as it stands on the server. */
 export interface MarkedObject {
@@ -28,6 +28,17 @@ export async function readMarks(client: Client, cellName?: string): Promise<read
     installation: mark?.startsWith(words) === true ? mark.slice(words.length) : undefined,
   }))
   return cellName === undefined ? objects : objects.filter((object) => object.cellName === cellName)
+}
+
+/** The same of a whole server, over a connection of its own. */
+export async function listMarks(adminUrl: string): ReturnType<typeof readMarks> {
+  const client = new Client({ connectionString: adminUrl })
+  await client.connect()
+  try {
+    return await readMarks(client)
+  } finally {
+    await client.end()
+  }
 }
 
 /** @throws Error when something of the cell's name is another installation's: it is not ours to change or to drop. */

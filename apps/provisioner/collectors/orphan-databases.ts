@@ -1,8 +1,7 @@
-import { Client } from 'pg'
 import { systemActor } from '#libs/authz'
 import { coerceError } from '#libs/base'
 import { knownDatabases } from '#libs/store/owners'
-import { readMarks } from '../cells/database-marks.ts'
+import { listMarks } from '../cells/database-marks.ts'
 import { dropCellDatabases, markCellDatabases } from '../cells/databases.ts'
 import { collectOrphans, type Orphan, type OrphanSource, type OrphansDeps } from './orphans.ts'
 
@@ -56,16 +55,6 @@ function orphanDatabases(deps: OrphanDatabasesDeps): OrphanSource<Orphan> {
     isStillUnowned: async ({ id }) => (await rowOf(id))?.deleted === true,
     remove: ({ id, cellId }) =>
       dropCellDatabases({ adminUrl, installation }, cellId, async () => (await rowOf(id))?.deleted !== true),
-  }
-}
-
-async function listMarks(adminUrl: string): ReturnType<typeof readMarks> {
-  const client = new Client({ connectionString: adminUrl })
-  await client.connect()
-  try {
-    return await readMarks(client)
-  } finally {
-    await client.end()
   }
 }
 

@@ -37,9 +37,10 @@ async function ask(
   { cellId = 'cell-1', size = 'dev' as CellSize } = {},
   call?: () => Promise<unknown>,
 ) {
-  const { rows } = await world.database.pool.query('select launch_failures, launch_failed_at from nodes where id = $1', [
-    nodeId,
-  ])
+  const { rows } = await world.database.pool.query(
+    'select launch_failures, launch_failed_at from nodes where id = $1',
+    [nodeId],
+  )
   const node = { id: nodeId, cell_id: cellId, ...rows[0] }
   const request = { node, cell: { id: cellId, region, size }, driver }
   return by.launch(request, call ?? (() => driver.launch(launchOf(nodeId, { cellId }))))
