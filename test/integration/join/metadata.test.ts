@@ -31,7 +31,7 @@ test('tells what is not there from a service that does not answer', async () => 
 
 test('goes nowhere else, wherever it is sent', async () => {
   const elsewhere = createServer(({ url }, response) => {
-    if (url === '/taken') response.writeHead(200).end('somebody else’s')
+    if (url === '/taken') response.writeHead(200).end('taken')
     else response.writeHead(302, { location: '/taken' }).end()
   })
   await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve))
