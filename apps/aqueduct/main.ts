@@ -4,6 +4,7 @@ import { coerceError } from '#libs/base'
 import { verifyAuditLog } from './audit-verify.ts'
 import { bootstrap } from './bootstrap.ts'
 import type { Running } from './launch.ts'
+import { prepare } from './prepare.ts'
 import { LiveScreen } from './quickstart/live-screen.ts'
 import { quickstart } from './quickstart/quickstart.ts'
 import { recoverOperator } from './recover-operator.ts'
@@ -15,7 +16,7 @@ import { terminalProgress } from './toolchain/progress.ts'
 
 const screen = new LiveScreen(process.stderr)
 const usage =
-  'usage: node apps/aqueduct/main.ts start | quickstart [--exit] | reset [--yes] | recover-operator <name> | audit-verify [--anchor <file>]'
+  'usage: node apps/aqueduct/main.ts start | quickstart [--exit] | reset [--yes] | prepare | recover-operator <name> | audit-verify [--anchor <file>]'
 
 /** In the order in which they start: nodes ask the edge, the provisioner asks nodes, and callers come last. */
 const parts = ['edge', 'provisioner', 'api'].map((name) => ({
@@ -35,6 +36,11 @@ async function main(command: string | undefined, args: readonly string[]): Promi
     return 0
   }
   if (command === 'audit-verify') return auditVerify(settings, args)
+  if (command === 'prepare') {
+    if (args.length > 0) throw new Error(usage)
+    await prepare(settings, screen)
+    return 0
+  }
   const exit = args.includes('--exit')
   const unknown = args.filter((arg) => !(command === 'quickstart' && arg === '--exit'))
   if ((command !== 'start' && command !== 'quickstart') || unknown.length > 0) throw new Error(usage)

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readApiSettings } from '../../apps/api/settings.ts'
 import { readEdgeSettings } from '../../apps/edge/settings.ts'
@@ -51,11 +53,7 @@ describe('the settings of the parts', () => {
     expect(settings.regions[0]).toMatchObject({ id: 'aws-us-east-1', driver: 'ec2' })
     expect(settings.temporalSqlTool).toBe('/opt/aqueduct/bin/temporal-sql-tool')
     const cells = new URL(settings.cellDatabaseUrl)
-    expect([cells.username, cells.hostname, cells.pathname]).toEqual([
-      'aqueduct_owner',
-      'db.example.com',
-      '/cells',
-    ])
+    expect([cells.username, cells.hostname, cells.pathname]).toEqual(['aqueduct_owner', 'db.example.com', '/cells'])
   })
 
   it('are what the discovery server reads, with ports that do not meet', () => {
@@ -64,6 +62,26 @@ describe('the settings of the parts', () => {
     expect([settings.port, settings.joinPort]).toEqual([discovery, join])
     expect(settings.healthPort).not.toBe(join)
     expect(settings.names).toContain(readDiscoveryHost())
+  })
+
+  it('say nothing that a unit says, too: of the two, the file would win', () => {
+    for (const [unit, file] of [
+      ['api', 'api.env'],
+      ['edge', 'edge.env'],
+      ['provisioner', 'provisioner.env'],
+      ['prepare', 'prepare.env'],
+    ] as const) {
+      const text = readFileSync(join(import.meta.dirname, `../systemd/aqueduct-${unit}.service`), 'utf8')
+      const lines = text.split('\n').filter((line) => line.startsWith('Environment='))
+      const own = lines.flatMap((line) => [...line.matchAll(/\b([A-Z_]+)=/g)].map(([, name = '']) => name))
+      const given = Object.keys(environmentOf(unit === 'prepare' ? 'provisioner' : unit, file))
+      expect(own.length, unit).toBeGreaterThan(0)
+      expect(given.length, unit).toBeGreaterThan(0)
+      expect(
+        given.filter((name) => own.includes(name)),
+        unit,
+      ).toEqual([])
+    }
   })
 
   it('make every connection to a database verify the server', () => {

@@ -29,7 +29,8 @@ describe('environmentFiles', () => {
     }
     const files = environmentFiles('provisioner', settings, read)
     expect(Object.keys(files).toSorted()).toEqual(['prepare.env', 'provisioner.env'])
-    // The owner of the product's database is for the preparation alone.
+    // The owner of the product's database is for the preparation alone, which has nothing else.
+    expect(files['prepare.env']?.trim().split('\n')).toHaveLength(1)
     expect(files['provisioner.env']).not.toContain('\nDATABASE_URL=')
     const [, url = ''] = /^DATABASE_URL="(.*)"$/m.exec(files['prepare.env'] ?? '') ?? []
     const read_ = new URL(url)

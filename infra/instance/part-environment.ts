@@ -22,7 +22,8 @@ export function environmentFiles(
   const own = `${part}.env`
   const files: Record<string, Record<string, string>> = { [own]: { ...settings.environment } }
   for (const [name, owner] of Object.entries(settings.owners ?? {})) {
-    files[owner.file] ??= { ...settings.environment }
+    // One that is not the part's own has nothing but the owner: its unit says the rest.
+    files[owner.file] ??= {}
     const file = files[owner.file]
     if (file !== undefined) file[name] = ownerUrl(owner.url, secret(owner.secret))
   }
