@@ -32,7 +32,9 @@ export async function collectInReadyCells(
   let collected = 0
   const search = async (cellId: string) => {
     try {
-      collected += await collect(await deps.cellClient(cellId), cellId)
+      const count = await collect(await deps.cellClient(cellId), cellId)
+      // Not in one: `+=` would add to what it was before the wait, and searches go on side by side.
+      collected += count
     } catch (thrown) {
       logger.warn({ cell: cellId, err: coerceError(thrown) }, `a cell could not be searched for ${sought}`)
     }
