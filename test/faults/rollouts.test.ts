@@ -1,6 +1,9 @@
 import { Client } from 'pg'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { systemActor } from '#libs/authz'
 import { type NodeTemplate, templateHash } from '#libs/domain/nodes'
+import type { EdgeAccess, EdgeAnswer } from '../../apps/provisioner/reconcilers/namespaces/edge-access.ts'
+import { ProbedCellHealth } from '../../apps/provisioner/reconcilers/rollouts/probed-cell-health.ts'
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts'
 import { SmallWorld } from './small-world.ts'
 
@@ -256,6 +259,42 @@ describe('a release that is bad', () => {
     world.driver.setCapacity(2)
     await until(id, ended, { size: 1 })
     await expectRolledBack(/fails again and again: no machine is left/, 1, others)
+  })
+
+  /** As the provisioner itself asks, of a cell and edges that say what the test wants. */
+  function asked(edge: () => EdgeAnswer<{ readonly kind: 'serving'; readonly generation: number }>): ProbedCellHealth {
+    const access: EdgeAccess = {
+      ensureCertificate: async () => undefined,
+      awaitServing: async () => edge(),
+      awaitAbsence: async () => ({ kind: 'absent' }),
+    }
+    return new ProbedCellHealth({ database: world.database, cellClient: async () => world.cell, edge: access })
+  }
+
+  test('(d) its image holds another version than was named', async () => {
+    await makeCells('dev', 2)
+    const [others, id] = [await othersNodes(), await begin(next)]
+    world.health = asked(() => ({ kind: 'serving', generation: 1 }))
+    world.cell.serverVersion = '1.32.2'
+    await until(id, ended, { size: 1 })
+    await expectRolledBack(/servers report version 1\.32\.2 and not 1\.33\.0/, 1, others)
+  })
+
+  test('(e) its edges refuse, or its services behind the frontend are silent', async () => {
+    await makeCells('dev', 2)
+    const [others, id] = [await othersNodes(), await begin(next)]
+    const isNew = async () => (await look(id)).templates[0]?.serverVersion === '1.33.0'
+    let changed = false
+    world.health = asked(() => (changed ? { kind: 'not_yet', detail: 'refused' } : { kind: 'serving', generation: 1 }))
+    const follow = async () => {
+      changed = await isNew()
+      world.cell.serverVersion = changed ? '1.33.0' : '1.32.2'
+    }
+    await until(id, ended, { size: 1, each: follow })
+    await expectRolledBack(/its edges: refused/, 1, others)
+    world.cell.failNext('probe', 'unavailable')
+    const mayRead = systemActor('test').authorize('cell', 'read', { cellId: cells[0] ?? '' })
+    expect(await asked(() => ({ kind: 'serving', generation: 1 })).ask(mayRead, undefined)).toMatch(/probe fails/)
   })
 
   test('a moment of silence is no reason, and the soak begins anew', async () => {
