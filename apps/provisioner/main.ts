@@ -6,7 +6,7 @@ import { configuredMasterKey, sealer } from '#libs/sealing'
 import { assertSchemaFits, Database, isDatabaseUnavailable, roleUrl } from '#libs/store'
 import { createLogger, createMetrics, startHealthServer } from '#libs/telemetry'
 import type { NodeDriver } from './drivers/contract.ts'
-import { createEc2Driver } from './drivers/ec2/create-ec2-driver.ts'
+import { createEc2Drivers } from './drivers/ec2/create-ec2-drivers.ts'
 import { LocalDriver } from './drivers/local/driver.ts'
 import { startProvisioner } from './provisioner.ts'
 import { readProvisionerSettings } from './settings.ts'
@@ -39,10 +39,8 @@ if (local !== undefined) {
   })
   for (const region of settings.regions) if (region.driver === 'local') drivers.set(region.id, driver)
 }
-for (const region of settings.regions) {
-  if (region.driver !== 'ec2') continue
-  drivers.set(region.id, createEc2Driver({ database, sealer: sealer(masterKey), logger }, region))
-}
+const onEc2 = createEc2Drivers({ database, sealer: sealer(masterKey), logger }, settings.regions)
+for (const [regionId, driver] of onEc2) drivers.set(regionId, driver)
 const strange = settings.regions.find((region) => !drivers.has(region.id))
 if (strange !== undefined) {
   throw new Error(

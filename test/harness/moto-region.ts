@@ -13,7 +13,7 @@ export interface MotoRegion {
 
 /** Any will do for Moto. */
 export const motoCredentials = { accessKeyId: 'test', secretAccessKey: 'test' }
-export const motoImage = 'ami-0123456789abcdef0'
+const motoImage = 'ami-0123456789abcdef0'
 
 const awsRegion = 'us-east-1'
 const zones = ['us-east-1a', 'us-east-1b', 'us-east-1c']

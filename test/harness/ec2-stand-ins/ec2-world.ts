@@ -1,7 +1,6 @@
 import { pino } from 'pino'
 import { Ec2Driver } from '../../../apps/provisioner/drivers/ec2/driver.ts'
 import { type Ec2Options, readEc2Options } from '../../../apps/provisioner/drivers/ec2/ec2-options.ts'
-import type { LaunchJournal } from '../../../apps/provisioner/drivers/ec2/launch-journal.ts'
 import { createSdkAdapter } from '../../../apps/provisioner/drivers/ec2/sdk-adapter.ts'
 import { FaultProxy } from '../ec2-fault-proxy/proxy.ts'
 import { startMoto } from '../moto.ts'
@@ -23,7 +22,7 @@ export interface Ec2World {
   /** Moto's own URL, past the proxy. */
   readonly motoUrl: string
   /** One more driver of this region, as another provisioner has it. */
-  driver(other?: Partial<{ options: Ec2Options; journal: LaunchJournal }>): Ec2Driver
+  driver(other?: { readonly options?: Ec2Options; readonly timeoutMs?: number }): Ec2Driver
   stop(): Promise<void>
 }
 
@@ -46,11 +45,12 @@ export async function startEc2World(): Promise<Ec2World> {
     region,
     options,
     motoUrl: moto.url,
-    driver: (other = {}) => {
+    driver: ({ timeoutMs, ...other } = {}) => {
       const calls = createSdkAdapter({
         region: options.awsRegion,
         endpoint: proxy.url,
         credentials: motoCredentials,
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
       })
       adapters.push(calls)
       return new Ec2Driver({ options, calls, mailbox, journal, clock, logger: pino({ enabled: false }), ...other })

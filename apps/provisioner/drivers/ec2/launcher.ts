@@ -27,9 +27,9 @@ export type Launched = { readonly machine: Machine } | { readonly named: LaunchE
  * Milliseconds from a request whose outcome is not known to when EC2 shows what came of it: the request's own time, and
  * EC2's until every answer has the machine, twice over.
  */
-export const doubtMs = 60_000
+const doubtMs = 60_000
 /** Milliseconds for which a machine that EC2 has named, and does not show, is believed to be there. */
-export const unseenMs = 5 * 60_000
+const unseenMs = 5 * 60_000
 /** Looks at the journal in one call: somebody else writes in it only while they launch the same node. */
 const maxLooks = 5
 

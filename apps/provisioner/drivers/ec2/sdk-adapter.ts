@@ -41,12 +41,12 @@ export interface SdkAdapterOptions {
   readonly endpoint?: string
   /** Absent: the SDK's chain (environment, files, the machine's role). */
   readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string }
+  /** Milliseconds, 15,000 unless said. A call whose answer has not come by then is taken for lost. */
+  readonly timeoutMs?: number
 }
 
 /** What one page holds at most; EC2 knows no more. */
 const pageSize = 1_000
-/** Milliseconds. A call whose answer has not come by then is taken for lost. */
-const requestTimeoutMs = 15_000
 
 const statusFilters: Readonly<Record<StatusFilter, Filter>> = {
   'with-events': {
@@ -59,15 +59,17 @@ const statusFilters: Readonly<Record<StatusFilter, Filter>> = {
 
 /** The calls over AWS' SDK, whose types end here. */
 export function createSdkAdapter(options: SdkAdapterOptions): Ec2Calls & { close(): void } {
+  const { timeoutMs = 15_000, ...client } = options
   const config = {
-    ...options,
+    ...client,
     // Slows down by itself when AWS says that it is asked too often.
     retryMode: 'adaptive',
-    requestHandler: { requestTimeout: requestTimeoutMs, connectionTimeout: 5_000 },
+    requestHandler: { requestTimeout: timeoutMs, connectionTimeout: 5_000, throwOnRequestTimeout: true },
   } satisfies EC2ClientConfig
   const asking = new EC2Client({ ...config, maxAttempts: 3 })
-  // What makes something is sent once: whoever calls has to know what became of each request, and asks again by itself.
-  const making = new EC2Client({ ...config, maxAttempts: 1 })
+  // What makes something is sent once, and at once: whoever calls has to know when each request was sent and what became of
+  // it, and asks again by itself.
+  const making = new EC2Client({ ...config, retryMode: 'standard', maxAttempts: 1 })
   const ssm = new SSMClient({ ...config, maxAttempts: 3 })
   return {
     runInstances: (request) =>

@@ -155,6 +155,18 @@ test('a lost answer makes no second machine, even while EC2 does not show the fi
   expect(launches(nodeId)).toHaveLength(2)
 })
 
+test('an answer that does not come in time is a lost one', async () => {
+  const nodeId = node()
+  const gate = world.proxy.faults.hold('RunInstances')
+  const impatient = world.driver({ timeoutMs: 100 })
+  await expect(impatient.launch(contractLaunch(nodeId))).rejects.toMatchObject({ kind: 'unknown' })
+  // The request goes on without whoever sent it, and the next one waits for it.
+  const again = world.driver().launch(contractLaunch(nodeId))
+  gate.open()
+  const seen = await again
+  expect((await world.machines.really(nodeId)).map(({ InstanceId }) => InstanceId)).toEqual([seen.machineId])
+})
+
 test('a request that never arrived is sent again', async () => {
   const nodeId = node()
   world.proxy.faults.loseRequest('RunInstances')
