@@ -13,7 +13,7 @@ import { reconcileCell } from '../../apps/provisioner/reconcilers/cells/reconcil
 import { publishCellNames } from '../../apps/provisioner/reconcilers/names/cell-names.ts'
 import type { EdgeAccess } from '../../apps/provisioner/reconcilers/namespaces/edge-access.ts'
 import { reconcileNamespace } from '../../apps/provisioner/reconcilers/namespaces/reconcile.ts'
-import type { Next } from '../../apps/provisioner/reconcilers/next.ts'
+import { type Next, settled } from '../../apps/provisioner/reconcilers/next.ts'
 import { reconcileNexusEndpoint } from '../../apps/provisioner/reconcilers/nexus-endpoints/reconcile.ts'
 import type { RouterAccess } from '../../apps/provisioner/reconcilers/nexus-endpoints/router-access.ts'
 import { LaunchGuard } from '../../apps/provisioner/reconcilers/nodes/launch-guard.ts'
@@ -190,6 +190,7 @@ export class SmallWorld {
       const open = await this.#open()
       if (open.length === 0) return
       for (const pass of open) await this.#run(pass)
+      await this.publishCellNames()
     }
     throw new Error(`not settled after these steps: ${this.steps.slice(-30).join(' ')}`)
   }
@@ -211,7 +212,8 @@ export class SmallWorld {
 
   /** One round over the names of cells. */
   async publishCellNames(): Promise<void> {
-    await publishCellNames({ ...this.#deps, dnsOf: () => this.dns, domain: 'example.com' })
+    const round = { ...this.#deps, dnsOf: () => this.dns, domain: 'example.com' }
+    await this.#run(() => publishCellNames(round).then(() => settled))
   }
 
   /** One pass over one cell, whatever its state. */

@@ -4,6 +4,7 @@ import { systemActor } from '#libs/authz'
 import { listUnsettled } from '#libs/store/namespaces'
 import { createLogger } from '#libs/telemetry'
 import { failOverdueOperations } from '../../apps/provisioner/collectors/overdue-operations.ts'
+import { FakeDns } from '../../apps/provisioner/dns/fake-dns.ts'
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts'
 import { SmallWorld } from './small-world.ts'
 
@@ -143,6 +144,25 @@ describe('a provisioner that is lost before and after each outward call', () => 
     expect(await operations()).toEqual([{ id: 'payments-1', state: 'fulfilled', failure_reason: '' }])
     await expectRowsToEqualWorld()
   })
+
+  test.each(both(['publish-cell-name', 'publish-name', 'withdraw-name']))(
+    'names all the same: $when $step',
+    async (loss) => {
+      const dns = new FakeDns()
+      world.dns = dns
+      await ask('payments')
+      if (loss.step !== 'withdraw-name') world.loss = loss
+      await world.settle()
+      expect(dns.lookup('payments.abcde.example.com')?.values).toEqual([
+        expect.stringMatching(/^cell-.*cells\.example\.com$/),
+      ])
+      world.loss = loss.step === 'withdraw-name' ? loss : undefined
+      await remove('payments', 2)
+      await world.settle()
+      expect(world.loss).toBeUndefined()
+      expect(dns.lookup('payments.abcde.example.com')).toBeUndefined()
+    },
+  )
 
   test.each(both(['update-retention', 'serve-at-edge']))('updates all the same: $when $step', async (loss) => {
     await ask('payments')

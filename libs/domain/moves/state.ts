@@ -12,16 +12,6 @@ export type MoveState =
   | 'done'
   | 'aborted'
 
-/** States in which a reconciler has something to do. */
-export const openMoveStates: readonly MoveState[] = [
-  'connecting',
-  'replicating',
-  'handing_over',
-  'switching',
-  'leaving',
-  'aborting',
-]
-
 export function isAbortable(state: MoveState): boolean {
   return state === 'connecting' || state === 'replicating'
 }
