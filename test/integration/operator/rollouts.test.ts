@@ -18,7 +18,7 @@ afterAll(async () => {
   await listeners.close()
 })
 afterEach(async () => {
-  for (const table of ['rollout_cells', 'rollouts', 'nodes', 'namespaces', 'cells'])
+  for (const table of ['moves', 'rollout_cells', 'rollouts', 'nodes', 'namespaces', 'cells'])
     await admin.query(`delete from ${table}`)
 })
 
@@ -207,6 +207,13 @@ test('a cell is made once, drained and undrained, and retired only when nothing 
   })
   expect((await listeners.call(`${api}/cells/${id}`)).body).toMatchObject({ state: 'ready', draining: false })
   await admin.query("update namespaces set state = 'deleted'")
+  await cell('cell-b')
+  await admin.query(
+    `insert into moves (id, namespace_id, source_cell_id, target_cell_id, requested_by) values ('move-1', 'gone.abcde', 'cell-b', $1, 'ada')`,
+    [id],
+  )
+  expect(await change('retire')).toMatchObject({ status: 400, body: { message: expect.stringContaining('move-1') } })
+  await admin.query("update moves set state = 'aborted', finished_at = now()")
   for (let twice = 0; twice < 2; twice += 1) {
     expect((await change('retire')).body).toMatchObject({ state: 'deleting', draining: true })
   }
