@@ -1,3 +1,6 @@
+import { namespaceHost } from '#libs/domain/names'
+import { ownerKey } from '../../../apps/provisioner/reconcilers/namespaces/execute.ts'
+import { domain } from './fleet-replica.ts'
 import type { FleetWorld } from './fleet-world.ts'
 
 /** What happens to a cell of three nodes from its first day to its last. Each step of it can be asked for again and again. */
@@ -45,6 +48,29 @@ export class Life {
     )
   }
 
+  /** Things turn up that no row owns any more, of every kind; and a name that a row wants is taken away. */
+  async litter(): Promise<void> {
+    const { admin, driver, dns, databases, clock } = this.#world
+    this.#count += 1
+    const { rows } = await admin.query<{ node: string; cell: string; namespace: string; live: string; name: string }>(
+      `select n.id as node, n.cell_id as cell, s.id as namespace, l.cell_id as live, l.id as name
+       from nodes n, namespaces s, namespaces l, cells c where n.state = 'deleted' and s.state = 'deleted' and l.state = 'active'
+         and c.id = n.cell_id and c.state = 'deleted' limit 1`,
+    )
+    const [gone] = rows
+    if (gone === undefined) throw new Error('nothing is gone yet')
+    const { node: nodeId, cell: cellId, namespace, live, name } = gone
+    const template = { serverVersion: '1.32.2' }
+    await driver.launch({ nodeId, cellId, role: 'all', slotId: 'all-0', zone: 0, template, userData: '' })
+    await driver.expose({ nodeId, cellId, slotId: 'all-0' })
+    driver.leaveVolume({ id: `vol-${this.#count}`, cellId, owner: nodeId, createdAt: clock.now() })
+    databases.add(cellId)
+    const data = { [ownerKey]: 'abcde' }
+    await this.#world.cell(live).registerNamespace({ name: namespace, retentionDays: 1, description: '', data })
+    await dns.ensure({ name: namespaceHost(namespace, domain), type: 'CNAME', values: ['x'], ttl: 60 })
+    await dns.remove(namespaceHost(name, domain))
+  }
+
   async remove(): Promise<void> {
     await this.#world.admin.query(
       "update namespaces set state = 'deleting', generation = generation + 1 where state = 'active'",
@@ -74,6 +100,15 @@ export const partsOfLife = {
   change: ['update-retention', 'serve-at-edge'],
   die: ['get-node', 'delete-node', 'launch-node', 'configure-node', 'expose-node', 'confirm-answering'],
   renew: ['get-node', 'launch-node', 'configure-node', 'expose-node', 'delete-node', 'confirm-answering'],
+  litter: [
+    'collect-node',
+    'collect-address',
+    'collect-volume',
+    'collect-database',
+    'collect-namespace',
+    'collect-name',
+    'mend-name',
+  ],
   remove: ['describe', 'remove-from-edge', 'delete-from-cell', 'withdraw-name'],
   retire: ['get-node', 'delete-node', 'release-addresses', 'drop-databases', 'withdraw-cell-name'],
 } as const satisfies Readonly<Record<keyof Life, readonly string[]>>
