@@ -1,13 +1,20 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Client, Connection } from '@temporalio/client'
+import { startWorkflow, WorkflowRunOperationHandler } from '@temporalio/nexus'
+import { NativeConnection, Worker } from '@temporalio/worker'
+import { serviceHandler } from 'nexus-rpc'
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest'
 import { slotsOf } from '#libs/domain/cells'
 import { hasEdge, hasNexusRouter, servicesOf } from '#libs/domain/nodes'
+import { greeter } from '../acceptance/nexus-service.ts'
+import type { callOperation, greetFromHandler } from '../acceptance/nexus-workflows.ts'
 import { until } from '../harness/until.ts'
 import { EdgeDoor } from './edge-door.ts'
 import { type NodeLine, nodesOf } from './nodes.ts'
 import { ProductUnderFault } from './product-under-fault.ts'
-import { type ClientCertificate, Tenant } from './tenant.ts'
+import { type ClientCertificate, expectOk, Tenant } from './tenant.ts'
 import { Traffic } from './traffic.ts'
 
 /** Twelve nodes with twelve servers and six Envoys on one machine: minutes on two cores. */
@@ -36,6 +43,66 @@ function manifestOf(node: NodeLine) {
     readonly files: readonly { readonly path: string; readonly content: string }[]
   }
 }
+
+test('a workflow calls a Nexus operation, although no node has both history and a frontend', async () => {
+  onTestFailed(() => product.keepData())
+  const namespace = tenant.namespaceId('work')
+  const spec = {
+    name: 'greeter',
+    targetSpec: { workerTargetSpec: { namespaceId: namespace, taskQueue: 'nexus' } },
+    policySpecs: [{ allowedCloudNamespacePolicySpec: { namespaceId: namespace } }],
+  }
+  const created = await expectOk(tenant.call('POST', '/cloud/nexus/endpoints', { spec }))
+  await tenant.fulfilled([created.body.asyncOperation.id])
+  const door = await EdgeDoor.open(product)
+  const connectionOptions = {
+    address: door.address,
+    tls: {
+      serverNameOverride: `${namespace}.aqueduct.localhost`,
+      serverRootCACertificate: Buffer.from(readFileSync(product.addresses.caFile, 'utf8')),
+      clientCertPair: { crt: Buffer.from(certificate.certificate), key: Buffer.from(certificate.privateKey) },
+    },
+  }
+  const native = await NativeConnection.connect(connectionOptions)
+  const connection = await Connection.connect(connectionOptions)
+  const worker = await Worker.create({
+    connection: native,
+    namespace,
+    taskQueue: 'nexus',
+    workflowsPath: fileURLToPath(new URL('../acceptance/nexus-workflows.ts', import.meta.url)),
+    nexusServices: [
+      serviceHandler(greeter, {
+        sync: async (_context, name) => `Hello ${name}`,
+        async: new WorkflowRunOperationHandler<string, string>((context, name) =>
+          startWorkflow<typeof greetFromHandler>(context, 'greetFromHandler', {
+            workflowId: context.requestId,
+            args: [name],
+          }),
+        ),
+        patient: async () => 'never asked',
+      }),
+    ],
+  })
+  const running = worker.run()
+  try {
+    const client = new Client({ connection, namespace })
+    const call = (operation: 'sync' | 'async') =>
+      client.workflow.execute<typeof callOperation>('callOperation', {
+        taskQueue: 'nexus',
+        workflowId: operation,
+        args: [{ endpoint: 'greeter', operation, name: 'you' }],
+      })
+    expect(await call('sync')).toBe('Hello you')
+    // Its completion comes back over the handler's own history service.
+    expect(await call('async')).toBe(`Hello you, from ${namespace}, later`)
+  } finally {
+    worker.shutdown()
+    await running
+    await connection.close()
+    await native.close()
+    await door.close()
+  }
+})
 
 test('twelve nodes do one thing each, and carry a workflow together', async () => {
   onTestFailed(() => product.keepData())

@@ -1,4 +1,4 @@
-import { fastify } from 'fastify'
+import { type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { type EdgeIntent, type RefusalBatch, refusalBatchBounds } from '#libs/domain/edges'
 import type { Logger, Registry } from '#libs/telemetry'
 import { Manifests } from '../nodes/manifests.ts'
@@ -7,6 +7,7 @@ import { addNodeRoutes } from '../nodes/node-routes.ts'
 import { Standings } from '../nodes/standings.ts'
 import type { Recorded } from '../refusals/record-refusals.ts'
 import { refusalsTaker } from '../refusals/take-refusals.ts'
+import type { DocumentText } from '../translate/document.ts'
 import { CellEdge } from './cell-edge.ts'
 import { discoveryMetrics } from './discovery-metrics.ts'
 import { longPoll, whilePolled } from './long-poll.ts'
@@ -45,6 +46,8 @@ export interface Discovery {
   close(): Promise<void>
 }
 
+type CellRequest = FastifyRequest<{ Params: { cell: string } }>
+
 /**
  * The server that node agents fetch their edge's configuration from, `GET /v1/cells/{cell}/edge` (or `/router`, where no
  * tenants come), and tell what it refused, `POST /v1/cells/{cell}/refusals`: over mTLS with a node's certificate, each for the node's own cell alone. Those
@@ -79,8 +82,8 @@ export function buildDiscovery(deps: DiscoveryDeps): Discovery {
     return await reply.code(403).send({ message: 'there is no such node' })
   })
 
-  app.get<{ Params: { cell: string; kind: string } }>('/v1/cells/:cell/:kind(edge|router)', async (request, reply) => {
-    const { cell: cellId, kind } = request.params
+  const answer = async (request: CellRequest, reply: FastifyReply, textOf: (document: DocumentText) => string) => {
+    const { cell: cellId } = request.params
     const cell = cells.get(cellId) ?? new CellEdge({ ...deps, cellId, metrics })
     cells.set(cellId, cell)
     const { known, waitMs } = longPoll(request)
@@ -97,8 +100,10 @@ export function buildDiscovery(deps: DiscoveryDeps): Discovery {
     }
     reply.header('etag', `"${document.version}"`).header('cache-control', 'no-store')
     if (document.version === known) return await reply.code(304).send()
-    return await reply.type('application/json').send(kind === 'router' ? document.routerText : document.text)
-  })
+    return await reply.type('application/json').send(textOf(document))
+  }
+  app.get('/v1/cells/:cell/edge', (request: CellRequest, reply) => answer(request, reply, ({ text }) => text))
+  app.get('/v1/cells/:cell/router', (request: CellRequest, reply) => answer(request, reply, (one) => one.routerText))
 
   const takeRefusals = refusalsTaker({ ...deps, metrics })
   const { bytes: bodyLimit } = refusalBatchBounds

@@ -56,6 +56,19 @@ test('each namespace is on the listeners that its rules open, and nowhere when t
   })
 })
 
+test('a node that only routes Nexus operations is told of frontends and its routes, and gets no key of a namespace', () => {
+  const nexus = { secret: 'x', endpoints: [], callers: [] }
+  const { routerText, version } = translateEdge({ ...full, nexus, frontendHttpPort: 7247 })
+  const document = JSON.parse(routerText) as Record<
+    'listeners' | 'routes' | 'endpoints',
+    { resources: { name?: string }[] }
+  >
+  expect(document).toMatchObject({ version, listeners: { resources: [] } })
+  expect(document.routes.resources.map(({ name }) => name)).toEqual(['nexus'])
+  expect(document.endpoints.resources).toMatchObject([{ cluster_name: 'frontends' }, { cluster_name: 'frontend-http' }])
+  expect(routerText).not.toContain('PRIVATE KEY')
+})
+
 describe('translation', () => {
   test('does not depend on the order of anything', () => {
     const turned: EdgeIntent = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { NodeManifest } from '#libs/domain/nodes'
+import type { NodeManifest, NodeRole } from '#libs/domain/nodes'
 import { allPorts, nodePorts } from '#libs/domain/nodes'
 import { checkManifest } from '../../node/manifest-file.ts'
 import { type NodeInput, renderNode } from './render-node.ts'
@@ -45,6 +45,63 @@ const edge = {
 }
 const content = (manifest: NodeManifest, path: string): unknown =>
   JSON.parse(manifest.files.find((file) => file.path === path)?.content ?? 'null')
+
+describe('a node of each role', () => {
+  const at = (role: NodeRole) => renderNode({ ...input, role, size: 'standard', edge })
+  const services = (role: NodeRole) => {
+    const args = at(role).processes.find(({ name }) => name === 'temporal')?.args ?? []
+    return args.filter((_, index) => args[index - 1] === '--service')
+  }
+
+  it.each([
+    ['history', ['history'], ['temporal', 'envoy'], [nodePorts.history, nodePorts.nexus]],
+    ['matching', ['matching'], ['temporal'], [nodePorts.matching]],
+    ['frontend', ['frontend', 'internal-frontend'], ['temporal'], [nodePorts.frontend]],
+    ['worker', ['worker'], ['temporal'], [nodePorts.worker]],
+    ['edge', [], ['envoy'], [nodePorts.edge]],
+  ] as const)('%s runs its own services, and is ready when these are', (role, own, processes, ready) => {
+    const manifest = at(role)
+    expect(services(role)).toEqual(own)
+    expect(manifest.processes.map(({ name }) => name)).toEqual(processes)
+    expect(manifest.processes.map(({ readyPort }) => readyPort)).toEqual(ready)
+    expect(checkManifest(JSON.parse(JSON.stringify(manifest)))).toEqual(manifest)
+  })
+
+  it('knows the database where a server runs, and nowhere else', () => {
+    const knows = (role: NodeRole) => at(role).files.some(({ content: text }) => text.includes('pw-1'))
+    expect([knows('history'), knows('worker'), knows('edge')]).toEqual([true, true, false])
+  })
+
+  it('fetches what tenants are served with on edges alone, and sends the history service to its own router', () => {
+    expect([at('edge').edge?.serves, at('history').edge?.serves]).toEqual([undefined, 'router'])
+    expect(at('matching').edge).toBeUndefined()
+    const proxied = (role: NodeRole) => at(role).processes[0]?.env.HTTP_PROXY !== undefined
+    expect([proxied('history'), proxied('frontend'), proxied('worker')]).toEqual([true, false, false])
+    const router = JSON.stringify(content(at('history'), 'edge/bootstrap.json'))
+    // Over the frontends' HTTP API, wherever they are: there is none on its own node.
+    expect(router).toContain('edge/eds-http.json')
+    expect(JSON.stringify(content(at('edge'), 'edge/bootstrap.json'))).not.toContain('eds-http.json')
+  })
+
+  it('leaves the key to a node that made it itself', () => {
+    const internode = { ...input.internode, key: undefined }
+    const joined = (role: NodeRole) =>
+      renderNode({ ...input, role, internode, edge: { ...edge, key: undefined } }).ownKeyFiles
+    expect(joined('history')).toEqual(['config/internode/key.pem', 'config/edge-source/key.pem'])
+    expect(joined('edge')).toEqual(['config/edge-source/key.pem'])
+    expect(joined('matching')).toEqual(['config/internode/key.pem'])
+    expect(at('history').ownKeyFiles).toBeUndefined()
+  })
+
+  it('asks no more of the database together than one node that does everything, and leaves without haste', () => {
+    const dynamic = (size: NodeInput['size']) =>
+      content(renderNode({ ...input, size }), 'config/dynamic.json') as Record<string, [{ value: unknown }]>
+    expect(dynamic('dev')['history.persistenceMaxQPS']?.[0].value).toBe(40_000)
+    expect(dynamic('standard')['history.persistenceMaxQPS']?.[0].value).toBe(13_334)
+    expect(dynamic('dev')['frontend.shutdownFailHealthCheckDuration']).toBeUndefined()
+    expect(dynamic('small')['frontend.shutdownFailHealthCheckDuration']?.[0].value).toBe('3s')
+  })
+})
 
 describe('renderNode', () => {
   it('makes what a node agent takes', () => {

@@ -102,9 +102,21 @@ function source() {
   }
 }
 
-async function ask(version?: string, waitSeconds = 0, cell = cellId): Promise<string | undefined> {
+async function ask(
+  version?: string,
+  waitSeconds = 0,
+  cell = cellId,
+  serves: { readonly serves?: 'router' } = {},
+): Promise<string | undefined> {
   const signal = new AbortController().signal
-  return await pollEdge({ source: source(), cellId: cell, dir: edge.dir, version, waitSeconds, signal })
+  return await pollEdge({
+    source: { ...source(), ...serves },
+    cellId: cell,
+    dir: edge.dir,
+    version,
+    waitSeconds,
+    signal,
+  })
 }
 
 function versionOf(text: string | undefined): string {
@@ -159,10 +171,21 @@ describe('the discovery server', () => {
     expect(text).not.toContain('poison.t.example')
   })
 
+  test('tells a node that is no edge nothing that tenants are served with', async () => {
+    intent = edge.intent([namespace])
+    changed(cellId)
+    const text = (await ask(undefined, 0, cellId, { serves: 'router' })) ?? ''
+    expect(versionOf(text)).toBe(versionOf(await ask()))
+    expect(text).not.toContain('followed.t.example')
+    expect(text).not.toContain('PRIVATE KEY')
+  })
+
   test('tells a node nothing of another cell', async () => {
     await expect(ask(undefined, 0, 'cell-other')).rejects.toThrow('403')
+    await expect(ask(undefined, 0, 'cell-other', { serves: 'router' })).rejects.toThrow('403')
     await writeIdentity('cell-other')
     await expect(ask()).rejects.toThrow('403')
+    await expect(ask(undefined, 0, cellId, { serves: 'router' })).rejects.toThrow('403')
     await expect(ask(undefined, 0, 'cell-other')).rejects.toThrow('404')
     await writeIdentity(cellId, [`aqueduct://cells/${cellId}/nodes/node-1`, 'aqueduct://cells/cell-other/nodes/node-1'])
     await expect(ask()).rejects.toThrow('403')
