@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { Client, escapeIdentifier, escapeLiteral } from 'pg'
+import { databaseConnection, serverCaFile } from './database-connection.ts'
 import { mark, readMarks, refuseOthers } from './database-marks.ts'
 import type { CellDatabase } from './temporal-config.ts'
 import { widenVisibility } from './visibility-columns.ts'
@@ -26,6 +27,7 @@ const run = promisify(execFile)
 export function cellDatabase(adminUrl: string, cellId: string, password: string): CellDatabase {
   const { hostname, port } = new URL(adminUrl)
   const name = databaseName(cellId)
+  const caFile = serverCaFile(adminUrl)
   return {
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     port: port === '' ? 5432 : Number(port),
@@ -33,6 +35,7 @@ export function cellDatabase(adminUrl: string, cellId: string, password: string)
     password,
     name,
     visibilityName: `${name}_visibility`,
+    ...(caFile !== undefined && { caFile }),
   }
 }
 
@@ -143,7 +146,7 @@ async function sqlTool(tool: string, database: CellDatabase, name: string, args:
   try {
     await run(tool, [...connection, '--user', database.user, '--database', name, ...args], {
       // Not an argument: arguments are for everybody on the machine to read.
-      env: { SQL_PASSWORD: database.password },
+      env: { SQL_PASSWORD: database.password, ...toolTls(database) },
       timeout: toolTimeoutMs,
     })
   } catch (thrown) {
@@ -153,9 +156,13 @@ async function sqlTool(tool: string, database: CellDatabase, name: string, args:
   }
 }
 
+/** The tool verifies the host's name, too, unless it is told not to. */
+function toolTls({ caFile, host }: CellDatabase): Readonly<Record<string, string>> {
+  return caFile === undefined ? {} : { SQL_TLS: 'true', SQL_TLS_CA_FILE: caFile, SQL_TLS_SERVER_NAME: host }
+}
+
 async function schemaVersion(database: CellDatabase, name: string): Promise<string | undefined> {
-  const { host, port, user, password } = database
-  const client = new Client({ host, port, user, password, database: name })
+  const client = new Client(databaseConnection(database, name))
   await client.connect()
   try {
     const { rows } = await client.query<{ version: string }>(

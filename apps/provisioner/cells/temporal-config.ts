@@ -11,6 +11,8 @@ export interface CellDatabase {
   readonly password: string
   readonly name: string
   readonly visibilityName: string
+  /** Of the CAs that the server is verified with: the same absolute path here and on every node. Absent: no TLS. */
+  readonly caFile?: string
 }
 
 export interface TemporalConfigInput {
@@ -296,5 +298,8 @@ function sqlStore(database: CellDatabase, name: string, connections: number): un
     maxConns: connections,
     maxIdleConns: Math.min(connections, 4),
     maxConnLifetime: '1h',
+    ...(database.caFile !== undefined && {
+      tls: { enabled: true, caFile: database.caFile, enableHostVerification: true, serverName: database.host },
+    }),
   }
 }

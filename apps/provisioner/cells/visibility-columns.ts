@@ -1,5 +1,6 @@
 import { Client } from 'pg'
 import { type SearchAttributeType, searchAttributeColumn, searchAttributeLimits } from '#libs/domain/namespaces'
+import { databaseConnection } from './database-connection.ts'
 import type { CellDatabase } from './temporal-config.ts'
 
 /** The server's own column types and expressions, of schema/postgresql/v12/visibility. */
@@ -27,8 +28,7 @@ const lockTimeoutMs = 3_000
  * workflow, for attributes that nobody has. A query for a value, or for a range, can use them all the same.
  */
 export async function widenVisibility(database: CellDatabase): Promise<void> {
-  const { host, port, user, password, visibilityName } = database
-  const client = new Client({ host, port, user, password, database: visibilityName })
+  const client = new Client(databaseConnection(database, database.visibilityName))
   await client.connect()
   try {
     const present = await columnsOf(client)
