@@ -5,6 +5,7 @@ import type { Sealer } from '#libs/sealing'
 import type { Database } from '#libs/store'
 import { pruneAuditLog } from '#libs/store/audit'
 import { installationId } from '#libs/store/installation'
+import type { NodeRow } from '#libs/store/nodes'
 import { forgetIdleBuckets } from '#libs/store/request-leases'
 import { Counter, Histogram, type Logger, type Registry } from '#libs/telemetry'
 import { createCellDatabases, dropCellDatabases } from './cells/databases.ts'
@@ -70,7 +71,8 @@ export async function startProvisioner(deps: ProvisionerDeps): Promise<Provision
   const { settings, database, sealer, logger, registry } = deps
   const clock = systemClock
   const cells = deps.cells ?? new CellClients({ database, sealer })
-  const cellClient = (cellId: string) => cells.of(cellId)
+  const cellClient = async (cellId: string, nodes?: readonly NodeRow[]) =>
+    nodes === undefined ? cells.of(cellId) : cells.at(cellId, nodes)
   const outward = createOutward({ crashPoint: settings.crashPoint, crash: deps.crash, observe: stepMetrics(registry) })
   const edge = new ProbedEdgeAccess({ database, sealer, clock, domain: settings.domain })
   const router = new ProbedRouterAccess({ database, sealer })

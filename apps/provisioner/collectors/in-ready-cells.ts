@@ -1,6 +1,7 @@
-import type { Authorized } from '#libs/authz'
+import { type Authorized, systemActor } from '#libs/authz'
 import { coerceError } from '#libs/base'
-import { listSweptCells } from '#libs/store/sweeps'
+import type { NodeRow } from '#libs/store/nodes'
+import { listSweptCells, listSweptNodes } from '#libs/store/sweeps'
 import { pagesOf } from '../pages.ts'
 import type { Outward } from '../reconcilers/outward.ts'
 import type { CellClient } from '../temporal/cell-client.ts'
@@ -8,11 +9,15 @@ import type { CollectorDeps } from './overdue-operations.ts'
 
 export interface CellCollectorDeps extends CollectorDeps {
   readonly outward: Outward
-  readonly cellClient: (cellId: string) => Promise<CellClient>
+  /** With the cell's nodes, where they were read already. */
+  readonly cellClient: (cellId: string, nodes?: readonly NodeRow[]) => Promise<CellClient>
   /** That the round is no longer ours. */
   readonly signal?: AbortSignal
 }
 
+const system = systemActor('cell-collectors')
+/** Cells of one statement. */
+const cellsPerPage = 250
 /** Cells that are searched at once: one that hangs keeps no more than its own place from the others. */
 const atOnce = 8
 
@@ -30,19 +35,23 @@ export async function collectInReadyCells(
 ): Promise<number> {
   const { logger, signal = new AbortController().signal } = deps
   let collected = 0
-  const search = async (cellId: string) => {
+  const search = async (cellId: string, nodes: readonly NodeRow[]) => {
     try {
-      const count = await collect(await deps.cellClient(cellId), cellId)
+      const count = await collect(await deps.cellClient(cellId, nodes), cellId)
       // Not in one: `+=` would add to what it was before the wait, and searches go on side by side.
       collected += count
     } catch (thrown) {
       logger.warn({ cell: cellId, err: coerceError(thrown) }, `a cell could not be searched for ${sought}`)
     }
   }
-  for await (const cells of pagesOf((page) => listSweptCells(deps.database.all, proof, page), signal)) {
-    const waiting = cells.filter(({ state }) => state === 'ready')
+  const { all } = deps.database
+  const mayListNodes = system.authorize('node', 'list', { fleet: true })
+  for await (const cells of pagesOf((page) => listSweptCells(all, proof, page), signal, cellsPerPage)) {
+    const ids = cells.flatMap(({ id, state }) => (state === 'ready' ? [id] : []))
+    const ofCell = Map.groupBy(await listSweptNodes(all, mayListNodes, ids), (node) => node.cell_id)
     const searchOn = async () => {
-      for (let next = waiting.pop(); next !== undefined && !signal.aborted; next = waiting.pop()) await search(next.id)
+      for (let id = ids.pop(); id !== undefined && !signal.aborted; id = ids.pop())
+        await search(id, ofCell.get(id) ?? [])
     }
     await Promise.all(Array.from({ length: atOnce }, searchOn))
   }

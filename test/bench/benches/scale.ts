@@ -137,14 +137,17 @@ async function measurePasses(
       read: () => provisioner.read(),
     })
     const { rss } = await provisioner.memory()
-    const [slowest] = Object.entries(last?.rounds ?? {}).toSorted(([, a], [, b]) => b - a)
+    const slowest = Object.entries(last?.rounds ?? {}).toSorted(([, a], [, b]) => b - a)
     return {
       passes: rounds.pass.map(({ seconds }) => seconds),
       reads: rounds.read.map(({ seconds }) => seconds),
       cpu: median(cpu),
       rssBefore,
       rss,
-      slowest: `${slowest?.[0]}, ${slowest?.[1].toFixed(2)} s`,
+      slowest: slowest
+        .slice(0, 4)
+        .map(([name, seconds]) => `${name} ${seconds.toFixed(2)} s`)
+        .join(', '),
     }
   } finally {
     await provisioner.stop()
@@ -154,7 +157,7 @@ async function measurePasses(
 function rowsOf({ cells, namespaces }: FleetSize, small: Measured, large: Measured): readonly Measurement[] {
   const pass = median(large.passes)
   const kib = ((large.rss - large.rssBefore) * 1024) / namespaces
-  const about = `${cells} cells of three nodes, ${namespaces} namespaces, on fake machines and cells and a real database; everything that is done by the clock, one round after the other, and nothing to do. Floor: every row of cells, nodes, namespaces and certificates, read plainly. The longest round: ${large.slowest}. In the units of others: ${Math.round(namespaces / pass)} namespaces a second, ${kib.toFixed(1)} KiB each.`
+  const about = `${cells} cells of three nodes, ${namespaces} namespaces, on fake machines and cells and a real database; everything that is done by the clock, one round after the other, and nothing to do. Floor: every row of cells, nodes, namespaces and certificates, read plainly. The longest rounds: ${large.slowest}. In the units of others: ${Math.round(namespaces / pass)} namespaces a second, ${kib.toFixed(1)} KiB each.`
   const growth = `Ten times the fleet, against ten times the tenth of it (${small.passes.length} rounds each): 1 is linear.`
   const grown = (of: (measured: Measured) => number) => of(large) / (10 * of(small))
   return [
@@ -190,14 +193,14 @@ function rowsOf({ cells, namespaces }: FleetSize, small: Measured, large: Measur
       floor: small.firstPass,
       note: startNote,
     },
-    linear(
+    grownTenfold(
       'a full pass, grown',
       median(large.passes),
       10 * median(small.passes),
       grown(({ passes }) => median(passes)),
       growth,
     ),
-    linear(
+    grownTenfold(
       'its processor time, grown',
       large.cpu,
       10 * small.cpu,
@@ -210,14 +213,15 @@ function rowsOf({ cells, namespaces }: FleetSize, small: Measured, large: Measur
 const startNote =
   'A new process on the same data, its fakes included: they are filled from the database first. Floor: with a tenth of the fleet.'
 
-function linear(name: string, ours: number, floor: number, ratio: number, note: string): Measurement {
+/** Of the clock on the wall no target: what else the machine does differs between the two. */
+function grownTenfold(name: string, ours: number, floor: number, ratio: number, note: string): Measurement {
   return {
     name,
     unit: 's',
     ours,
     floor,
     ratio: { median: ratio, low: ratio, high: ratio },
-    target: { of: 'ratio', is: 'at most', value: 1.3 },
+    ...(name.includes('processor') ? { target: { of: 'ratio', is: 'at most', value: 1.3 } as const } : {}),
     note,
   }
 }
