@@ -13,12 +13,15 @@ const pageSize = 1_000
 const filterValues = 200
 
 let asked: string[]
+/** What each DescribeInstances waits for. */
+let gate: Promise<void>
 let mailbox: MemoryMailbox
 let time: number
 // It stands still: however slow the machine is that counts.
 const clock = { now: () => new Date(time) }
 beforeEach(() => {
   asked = []
+  gate = Promise.resolve()
   time = Date.parse('2026-01-01T12:00:00Z')
   mailbox = new MemoryMailbox(clock)
 })
@@ -54,6 +57,7 @@ function driverOf(count: number): Ec2Driver {
       const wanted = tags[tagNames.node]
       if ((wanted?.length ?? 0) > filterValues) throw new Error('EC2 takes no more values')
       asked.push(wanted === undefined ? 'all' : 'some')
+      await gate
       const matching = all.filter((machine) => wanted?.includes(machine.tags[tagNames.node] ?? '') ?? true)
       const from = Number(next ?? 0)
       const more = from + pageSize < matching.length
@@ -122,4 +126,15 @@ test('a look at all machines answers for a short while, and no longer', async ()
   time += freshMs
   await driver.get('node-1')
   expect(asked.filter((what) => what === 'some')).toHaveLength(1)
+})
+
+test('who asks while all machines are looked at waits for that, and two listings more are one', async () => {
+  const driver = driverOf(500)
+  const opening = Promise.withResolvers<void>()
+  gate = opening.promise
+  const first = driver.list()
+  const others = [driver.list(), driver.list(), ...nodeIds(300).map((id) => driver.get(id))]
+  opening.resolve()
+  await Promise.all([first, ...others])
+  expect(asked.filter((what) => what === 'all' || what === 'some')).toEqual(['all', 'all'])
 })

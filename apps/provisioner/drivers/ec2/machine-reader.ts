@@ -28,11 +28,13 @@ const looksBeforeAll = 2
 export class MachineReader {
   readonly #deps: MachineReaderDeps
   readonly #single: Batched<readonly Machine[]>
-  #snapshot: { readonly at: number; readonly machines: MachinesByNode } | undefined
+  #snapshot: { readonly at: number; readonly machines: Promise<MachinesByNode> } | undefined
   /** When this process changed a node's machine: what was seen before that says nothing of it. */
   readonly #changes = new Map<string, number>()
   #looks: number[] = []
-  #everything: Promise<MachinesByNode> | undefined
+  /** A look at all that is under way, and the one that comes after it. */
+  #running: { readonly at: number; readonly machines: Promise<MachinesByNode> } | undefined
+  #following: Promise<MachinesByNode> | undefined
 
   constructor(deps: MachineReaderDeps) {
     this.#deps = deps
@@ -41,12 +43,14 @@ export class MachineReader {
 
   /** At most `freshMs` old, and never older than what this process did to the node. */
   async get(nodeId: string): Promise<readonly Machine[]> {
-    const seen = this.#snapshot
-    // That it has none is never taken from there: another process may have launched it since.
-    const machines = seen?.machines.get(nodeId)
-    if (seen === undefined || machines === undefined) return this.fresh(nodeId)
-    const isFresh = this.#now() - seen.at < freshMs && (this.#changes.get(nodeId) ?? -1) < seen.at
-    return isFresh ? machines : this.fresh(nodeId)
+    for (const seen of [this.#snapshot, this.#running]) {
+      if (seen === undefined || this.#now() - seen.at >= freshMs) continue
+      if ((this.#changes.get(nodeId) ?? -1) >= seen.at) continue
+      const machines = (await seen.machines).get(nodeId)
+      // That it has none is never taken from there: another process may have launched it since.
+      if (machines !== undefined) return machines
+    }
+    return this.fresh(nodeId)
   }
 
   /** Asked of EC2 after this call. */
@@ -54,15 +58,17 @@ export class MachineReader {
     return (await this.#single.get(nodeId)) ?? []
   }
 
-  /** Every machine of this installation that EC2 still shows, ended ones too. */
+  /** Every machine of this installation that EC2 still shows, ended ones too. Asked of EC2 after this call. */
   async all(): Promise<MachinesByNode> {
-    const at = this.#now()
-    const machines = byNode(
-      await everyPage((page) => this.#deps.calls.describeInstances({ ...oursOnly(this.#deps.installation), ...page })),
-    )
-    if (at >= (this.#snapshot?.at ?? 0)) this.#snapshot = { at, machines }
-    for (const [nodeId, changed] of this.#changes) if (changed < at - freshMs) this.#changes.delete(nodeId)
-    return machines
+    if (this.#running === undefined) return this.#lookAtAll()
+    // What is under way has begun before this question; the next one is for all who ask meanwhile.
+    this.#following ??= this.#running.machines
+      .catch(() => undefined)
+      .then(() => {
+        this.#following = undefined
+        return this.#lookAtAll()
+      })
+    return this.#following
   }
 
   /** To be called after each change of a node's machine. */
@@ -73,20 +79,26 @@ export class MachineReader {
   async #look(nodeIds: readonly string[]): Promise<MachinesByNode> {
     const now = this.#now()
     this.#looks = this.#looks.filter((at) => at > now - freshMs)
-    if (nodeIds.length > filterValues || this.#looks.length >= looksBeforeAll) return this.#lookAtAll()
+    if (nodeIds.length > filterValues || this.#looks.length >= looksBeforeAll) return this.all()
     this.#looks.push(now)
     const filter = oursOnly(this.#deps.installation, { node: nodeIds })
     return byNode(await everyPage((page) => this.#deps.calls.describeInstances({ ...filter, ...page })))
   }
 
-  /** One at a time; who asks while one is under way waits for the next, which has begun after the question. */
   async #lookAtAll(): Promise<MachinesByNode> {
-    while (this.#everything !== undefined) await this.#everything.catch(() => undefined)
-    this.#everything = this.all()
+    const at = this.#now()
+    const { calls, installation } = this.#deps
+    const machines = everyPage((page) => calls.describeInstances({ ...oursOnly(installation), ...page })).then(byNode)
+    const running = { at, machines }
+    this.#running = running
     try {
-      return await this.#everything
+      await machines
+      this.#snapshot = running
+      for (const [nodeId, changed] of this.#changes) if (changed < at - freshMs) this.#changes.delete(nodeId)
+      return await machines
     } finally {
-      this.#everything = undefined
+      // The one that follows may have begun already.
+      if (this.#running === running) this.#running = undefined
     }
   }
 
