@@ -30,8 +30,8 @@ export async function listMoves(
 }
 
 /**
- * Moves that somebody has to work on, the oldest first: so few of one pair of cells at a time that a cell can be emptied
- * without its tenants noticing.
+ * Moves that somebody has to work on, the oldest first. Of those that copy, only so many away from one cell at a time: it can be
+ * emptied without its tenants noticing. Those that are past the hand-over only wait, and hold up nobody.
  */
 export async function listMovesToDo(
   executor: Executor,
@@ -41,9 +41,10 @@ export async function listMovesToDo(
   const { rows } = await sql<{ id: string }>`
     select id from (
       select id, retry_at, leased_until,
-        row_number() over (partition by source_cell_id order by created_at, id) as place
+        state in ('switching', 'leaving') as past,
+        row_number() over (partition by source_cell_id, state in ('switching', 'leaving') order by created_at, id) as place
       from moves where finished_at is null) as open
-    where place <= ${atOnce} and (retry_at is null or retry_at < now()) and (leased_until is null or leased_until < now())`.execute(
+    where (past or place <= ${atOnce}) and (retry_at is null or retry_at < now()) and (leased_until is null or leased_until < now())`.execute(
     executor,
   )
   return rows.map((row) => row.id)
@@ -57,6 +58,17 @@ export async function listPeers(executor: Executor, _proof: Authorized<'node', '
     executor,
   )
   return rows.map((row) => row.peer)
+}
+
+/** Whether a move of the namespace is open: both cells may have a part in it. */
+export async function isMoving(executor: Executor, proof: Authorized<'namespace', 'update'>): Promise<boolean> {
+  const row = await executor
+    .selectFrom('moves')
+    .select('id')
+    .where('namespace_id', '=', proof.target.namespaceId)
+    .where('finished_at', 'is', null)
+    .executeTakeFirst()
+  return row !== undefined
 }
 
 /** Whether another move than this one needs the two cells to know each other. */

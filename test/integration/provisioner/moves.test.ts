@@ -1,10 +1,15 @@
+import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { systemActor } from '#libs/authz'
+import { sealer } from '#libs/sealing'
 import { Database } from '#libs/store'
+import { listMovesToDo } from '#libs/store/moves'
 import { createLogger } from '#libs/telemetry'
 import { collectOrphanNamespaces } from '../../../apps/provisioner/collectors/orphan-namespaces.ts'
 import { reconcileMove } from '../../../apps/provisioner/reconcilers/moves/reconcile.ts'
 import { ownerKey } from '../../../apps/provisioner/reconcilers/namespaces/execute.ts'
+import { reconcileNamespace } from '../../../apps/provisioner/reconcilers/namespaces/reconcile.ts'
 import type { Outward } from '../../../apps/provisioner/reconcilers/outward.ts'
 import { CellError } from '../../../apps/provisioner/temporal/cell-client.ts'
 import { FakeCellClient } from '../../../apps/provisioner/temporal/fake-cell-client.ts'
@@ -61,16 +66,33 @@ async function begin(): Promise<void> {
     const cell = new FakeCellClient()
     cell.replication = replication
     const deleted = cell.deleteNamespace.bind(cell)
+    // As the server does: it deletes its own copy, and tells no other cell.
     cell.deleteNamespace = async (namespace) => {
-      if (!replication.namespaces.delete(namespace)) throw new CellError('not_found', namespace)
+      const seen = replication.namespaces.get(namespace)
+      if (seen === undefined) throw new CellError('not_found', namespace)
+      if (seen.clusters.includes(cellId) && seen.active !== cellId) throw new CellError('invalid', 'it is passive here')
+      replication.namespaces.delete(namespace)
       await deleted(namespace).catch(() => undefined)
+    }
+    cell.describeNamespace = async (namespace) => {
+      if (!replication.namespaces.has(namespace)) throw new CellError('not_found', namespace)
+      const data = { [ownerKey]: 'abcde' }
+      return {
+        id: namespace,
+        name: namespace,
+        state: 'registered',
+        retentionDays: 1,
+        description: '',
+        aliases: {},
+        data,
+      }
     }
     cells.set(cellId, cell)
     replicas.set(cellId, replication)
   }
   await admin.query(
     `insert into namespaces (id, tenant_id, name, region, spec, created_by, cell_id, state, served, cell_observed)
-     values ($1, 'abcde', 'payments', 'aws-us-east-1', '{}', 'usr-1', 'cell-a', 'active', true, '{"kind": "present"}')`,
+     values ($1, 'abcde', 'payments', 'aws-us-east-1', '{}', 'usr-1', 'cell-a', 'active', true, '{"kind": "present", "owner": "abcde", "retentionDays": 1}')`,
     [name],
   )
   replicas.get('cell-a')?.namespaces.set(name, { clusters: ['cell-a'], active: 'cell-a' })
@@ -174,22 +196,51 @@ test('aborted before the hand-over, it leaves everything as it was', async () =>
   }
 })
 
-test('a tenant that deletes the namespace ends its move, before the hand-over and after it', async () => {
-  await pass()
-  await admin.query("update namespaces set state = 'deleting'")
-  expect((await run()).at(-1)).toBe('aborted')
-  worldIs('cell-a')
-  await begin()
-  while ((await one('select state from moves')) !== 'switching') await pass()
-  await admin.query("update namespaces set state = 'deleting'")
-  replicas.get('cell-b')?.namespaces.delete(name)
-  for (const [, { namespaces }] of replicas) {
-    const seen = namespaces.get(name)
-    if (seen !== undefined) namespaces.set(name, { ...seen, clusters: ['cell-b'] })
+/** One pass of the namespace's own reconciler. */
+const namespacePass = () =>
+  reconcileNamespace(
+    {
+      database,
+      sealer: sealer(randomBytes(32)),
+      regions: [],
+      namespaceLimit: 10,
+      logger,
+      outward,
+      clock: { now: () => new Date(now) },
+      cellClient: async (cellId) => cellOf(cellId),
+      edge: {
+        ensureCertificate: async () => undefined,
+        awaitServing: async () => ({ kind: 'serving', generation: 1 }),
+        awaitAbsence: async () => ({ kind: 'absent' }),
+      },
+      names: { targetOf: () => undefined, publish: async () => undefined, withdraw: async () => undefined },
+    },
+    name,
+  )
+
+test('a tenant may delete the namespace at any moment of its move: neither cell keeps a copy, and the move ends', async () => {
+  const move = () => one('select state from moves')
+  for (const state of ['connecting', 'replicating', 'handing_over', 'switching', 'leaving']) {
+    for (const later of [0, 1, 2]) {
+      await begin()
+      const bringOn = async () => {
+        await pass()
+        await settleNamespace()
+      }
+      while ((await move()) !== state) await bringOn()
+      for (let count = 0; count < later; count += 1) await bringOn()
+      await admin.query("update namespaces set state = 'deleting', generation = generation + 1")
+      const isOver = async () => (await one("select state from namespaces where state = 'deleted'")) !== undefined
+      for (let count = 0; count < 30 && !((await isOver()) && (await pass()) === 'settled'); count += 1) {
+        await namespacePass()
+        await pass()
+      }
+      expect([state, later, await move()]).toEqual([state, later, expect.stringMatching(/^(done|aborted)$/)])
+      expect(await one('select state from namespaces')).toBe('deleted')
+      worldIs(undefined)
+    }
   }
-  expect((await run()).at(-1)).toBe('done')
-  worldIs(undefined)
-})
+}, 60_000)
 
 test('collectors take neither copy for an orphan while the move is open', async () => {
   for (const cell of cells.values()) {
@@ -224,4 +275,21 @@ test('a pass that slept through an abort does not hand over', async () => {
   copy.workState = seen
   expect((await run()).at(-1)).toBe('aborted')
   expect(steps).not.toContain('hand-over')
+})
+
+test('four of one cell are copied at a time, and those past the hand-over do not count', async () => {
+  const proof = systemActor('test').authorize('move', 'list', { fleet: true })
+  const add = (number: number, state: string) =>
+    admin.query(
+      `with made as (insert into namespaces (id, tenant_id, name, region, spec, created_by, cell_id, state)
+         values ('n' || $1::text || '.abcde', 'abcde', 'n' || $1::text, 'aws-us-east-1', '{}', 'usr-1', 'cell-a', 'active') returning id)
+       insert into moves (id, namespace_id, source_cell_id, target_cell_id, requested_by, state)
+       select 'move-n' || $1::text, id, 'cell-a', 'cell-b', 'grace', $2 from made`,
+      [number, state],
+    )
+  await admin.query('truncate moves')
+  for (let number = 1; number <= 6; number += 1) await add(number, number === 1 ? 'switching' : 'connecting')
+  expect((await listMovesToDo(database.all, proof, 4)).toSorted()).toEqual(
+    [1, 2, 3, 4, 5].map((number) => `move-n${number}`),
+  )
 })

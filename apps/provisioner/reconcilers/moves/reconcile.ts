@@ -85,6 +85,7 @@ async function read(
 async function look(deps: MoveReconcilerDeps, move: MoveTarget): Promise<Parameters<typeof planMove>[0]> {
   const { row, namespace, source, target, onSource, onTarget } = move
   const { copy, handOver } = workOf(row)
+  const isDeleted = namespace.state === 'deleting' || namespace.state === 'deleted'
   return {
     state: row.state,
     inStateMs: deps.clock.now().getTime() - row.state_since.getTime(),
@@ -95,9 +96,10 @@ async function look(deps: MoveReconcilerDeps, move: MoveTarget): Promise<Paramet
     onTarget: await onTarget.replication.see(row.namespace_id),
     replication: row.state === 'replicating' ? await onSource.replication.workState(copy) : 'none',
     handOver: row.state === 'handing_over' ? await onSource.replication.workState(handOver) : 'none',
-    unwanted: row.abort_reason !== null || namespace.state === 'deleting' || namespace.state === 'deleted',
-    settledOnTarget: namespace.cell_id === target.id && !isUnderWay(namespace.state),
-    passOnMs: namespace.state === 'deleted' ? 0 : deps.passOnMs,
+    unwanted: row.abort_reason !== null || isDeleted,
+    // Its deletion waits for the end of the move: see deleteFromCell.
+    settledOnTarget: namespace.cell_id === target.id && (isDeleted || !isUnderWay(namespace.state)),
+    passOnMs: isDeleted ? 0 : deps.passOnMs,
   }
 }
 

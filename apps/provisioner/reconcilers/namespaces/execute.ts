@@ -1,6 +1,7 @@
 import { assertNever } from '#libs/base'
 import type { NamespaceStep } from '#libs/domain/namespaces'
 import { StaleWriterError } from '#libs/store'
+import { isMoving } from '#libs/store/moves'
 import { doubtNamespace, recordNamespace } from '#libs/store/namespaces'
 import { CellError, type CellNamespaceChange } from '../../temporal/cell-client.ts'
 import { again, type Next, settled } from '../next.ts'
@@ -12,6 +13,7 @@ import type { StepDeps, StepTarget } from './step-target.ts'
 const edgeLagsMs = 250
 const cellDeletesMs = 250
 const nameLagsMs = 500
+const moveEndsMs = 500
 
 /** Executes one step: says `unknown` before the outward call, and what was seen after it. */
 export async function executeStep(deps: StepDeps, target: StepTarget, step: NamespaceStep): Promise<Next> {
@@ -179,6 +181,11 @@ async function withdrawName(deps: StepDeps, target: StepTarget): Promise<Next> {
 }
 
 async function deleteFromCell(deps: StepDeps, target: StepTarget, owner: string): Promise<Next> {
+  // A cell deletes its own copy and tells nobody. The other one would never hear that it has no part in it any more, and stay.
+  if (await isMoving(deps.database.all, target.proof)) {
+    await note(deps, target, { waitingFor: 'its move between two cells comes to its end' })
+    return again(moveEndsMs)
+  }
   const client = await deps.cellClient(target.cell.id)
   try {
     const seen = await describe(deps, target)
