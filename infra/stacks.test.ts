@@ -81,7 +81,9 @@ describe('security groups', () => {
     }
   })
 
-  it('let operators in from the networks that were named, of which there are none by default', () => {
+  it('let operators in from the networks that were named, of which there are none by default', {
+    timeout: 60_000,
+  }, () => {
     expect(into('OperatorsBalancer', controlPlanePorts.operator)).toEqual([])
     expect(into('Api', controlPlanePorts.operator)).toEqual(['OperatorsBalancer'])
     const opened = exampleInfra({ operatorCidrs: ['10.9.0.0/16'] })

@@ -16,7 +16,8 @@ interface Statement {
   readonly Condition?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
 }
 
-const { controlPlane, network, region } = exampleInfra()
+const infra = exampleInfra()
+const { controlPlane, network, region } = infra
 const { Resources } = templateOf(controlPlane)
 const policies = Object.values(Resources).filter(({ Type }) => Type === 'AWS::IAM::ManagedPolicy')
 const [policy] = policies
@@ -153,7 +154,7 @@ describe('the policy of the provisioner', () => {
   })
 
   it('cannot touch what stands in infra/: nothing there has the tag', () => {
-    const stacks = Object.values(exampleInfra()).filter((stack) => stack instanceof Stack)
+    const stacks = Object.values(infra).filter((stack) => stack instanceof Stack)
     expect(stacks.length).toBeGreaterThan(4)
     const tagged = stacks.flatMap((stack) =>
       Object.entries(templateOf(stack).Resources).filter(([, { Properties }]) =>
