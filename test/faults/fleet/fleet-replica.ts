@@ -17,7 +17,7 @@ import { createOutward, type Outward } from '../../../apps/provisioner/reconcile
 import { sweepCells } from '../../../apps/provisioner/sweeps/sweep-cells.ts'
 import { wakeUnsettledNamespaces } from '../../../apps/provisioner/wake-everything.ts'
 import { testMasterKey } from '../../harness/master-key.ts'
-import { type FleetWorld, fleetRegion } from './fleet-world.ts'
+import { type FleetParts, fleetDomain, fleetRegion } from './fleet-parts.ts'
 
 export type FleetRound =
   | 'wake'
@@ -38,12 +38,10 @@ export interface Trouble {
   readonly kind: 'killed-before' | 'killed-after' | 'asleep' | 'in-flight'
 }
 
-export const domain = 'example.com'
-
 /** The reconcilers and rounds of one provisioner, in a world that they share with others. */
 export class FleetReplica {
   readonly database: Database
-  readonly #world: FleetWorld
+  readonly #world: FleetParts
   readonly #call: Outward
   /** Every outward call in its order. */
   readonly steps: string[] = []
@@ -57,7 +55,7 @@ export class FleetReplica {
   #sleeper: Promise<unknown> | undefined
   readonly #launchGuard: LaunchGuard
 
-  constructor(world: FleetWorld) {
+  constructor(world: FleetParts) {
     this.#world = world
     this.database = new Database({
       url: world.testDatabase.roleUrl('aqueduct_provisioner'),
@@ -70,7 +68,7 @@ export class FleetReplica {
       clock: world.clock,
       nodeLimit: () => fleetRegion.nodeLimit,
       onRefused: () => undefined,
-      monotonicMs: () => world.now,
+      monotonicMs: () => world.clock.now().getTime(),
     })
   }
 
@@ -200,9 +198,9 @@ export class FleetReplica {
         close: () => undefined,
       },
       edge: this.#edge,
-      names: keptNames(() => world.dns, domain),
+      names: keptNames(() => world.dns, fleetDomain),
       dnsOf: () => world.dns,
-      domain,
+      domain: fleetDomain,
       regions: [fleetRegion],
       namespaceLimit: 1,
       driver: () => world.driver,

@@ -1,24 +1,12 @@
 import type { Client } from 'pg'
 import type { Clock } from '#libs/base'
-import type { Region } from '#libs/config'
 import { FakeDns } from '../../../apps/provisioner/dns/fake-dns.ts'
 import { FakeDriver } from '../../../apps/provisioner/drivers/fake/driver.ts'
 import { FakeCellClient } from '../../../apps/provisioner/temporal/fake-cell-client.ts'
 import type { TestDatabase } from '../../harness/postgres.ts'
+import type { FleetParts } from './fleet-parts.ts'
 import { FleetReplica } from './fleet-replica.ts'
 import { inventoryOfRows, inventoryOfWorld, isAtRest } from './inventory.ts'
-
-export const fleetRegion: Region = {
-  id: 'aws-us-east-1',
-  driver: 'fake',
-  location: 'here',
-  cellSize: 'small',
-  nodeLimit: 30,
-  nodeTemplate: {},
-  // Names are kept all the same: this only spares us the minutes that resolvers remember a drained edge.
-  dns: { provider: 'none' },
-  options: {},
-}
 
 /** Milliseconds of a lease, and of the longest rest after a pass that failed: see libs/store/lease.ts and retry-delay.ts. */
 const leaseMs = 20_000
@@ -41,7 +29,7 @@ const rounds = [
  * seconds of it are what a real installation would take, machines and servers left out. Jobs come from the real queue,
  * and everything that is done by the clock is done at its pace.
  */
-export class FleetWorld {
+export class FleetWorld implements FleetParts {
   readonly clock: Clock = { now: () => new Date(this.#now) }
   readonly driver = new FakeDriver({ startingReads: 1, clock: this.clock })
   readonly dns = new FakeDns()

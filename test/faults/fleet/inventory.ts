@@ -1,6 +1,5 @@
 import { cellHost, namespaceHost } from '#libs/domain/names'
-import { domain } from './fleet-replica.ts'
-import type { FleetWorld } from './fleet-world.ts'
+import { type FleetParts, fleetDomain } from './fleet-parts.ts'
 
 /** What there is to be, as rows say, or what there is. Sorted lists, so that two of them can be compared. */
 export interface Inventory {
@@ -17,7 +16,7 @@ export interface Inventory {
 }
 
 /** By the rows: everything that is not deleted, once. */
-export async function inventoryOfRows({ admin }: FleetWorld): Promise<Inventory> {
+export async function inventoryOfRows({ admin }: FleetParts): Promise<Inventory> {
   const lines = async (select: string) =>
     (await admin.query<{ line: string }>(select)).rows.map(({ line }) => line).toSorted()
   const cells = await admin.query<{ id: string; addresses: readonly string[] | null }>(
@@ -38,14 +37,16 @@ export async function inventoryOfRows({ admin }: FleetWorld): Promise<Inventory>
     ),
     databases: cells.rows.map(({ id }) => id).toSorted(),
     names: [
-      ...cells.rows.map(({ id, addresses }) => `${cellHost(id, domain)} ${(addresses ?? []).toSorted().join()}`),
-      ...namespaces.rows.map(({ id, cell_id }) => `${namespaceHost(id, domain)} ${cellHost(cell_id, domain)}`),
+      ...cells.rows.map(({ id, addresses }) => `${cellHost(id, fleetDomain)} ${(addresses ?? []).toSorted().join()}`),
+      ...namespaces.rows.map(
+        ({ id, cell_id }) => `${namespaceHost(id, fleetDomain)} ${cellHost(cell_id, fleetDomain)}`,
+      ),
     ].toSorted(),
   }
 }
 
 /** By the fakes themselves. */
-export async function inventoryOfWorld(world: FleetWorld): Promise<Inventory> {
+export async function inventoryOfWorld(world: FleetParts): Promise<Inventory> {
   const machines = await world.driver.list()
   const resources = await world.driver.listResources()
   const namespaces: string[] = []
@@ -68,7 +69,7 @@ export async function inventoryOfWorld(world: FleetWorld): Promise<Inventory> {
 }
 
 /** Whether every row is settled, and every cell has as many nodes as it is to have. */
-export async function isAtRest({ admin }: FleetWorld): Promise<boolean> {
+export async function isAtRest({ admin }: FleetParts): Promise<boolean> {
   const { rows } = await admin.query<{ open: number }>(
     `select (select count(*) from namespaces where state not in ('active', 'deleted'))
        + (select count(*) from cells where state not in ('ready', 'deleted')

@@ -1,14 +1,13 @@
 import { namespaceHost } from '#libs/domain/names'
 import { ownerKey } from '../../../apps/provisioner/reconcilers/namespaces/execute.ts'
-import { domain } from './fleet-replica.ts'
-import type { FleetWorld } from './fleet-world.ts'
+import { type FleetParts, fleetDomain } from './fleet-parts.ts'
 
 /** What happens to a cell of three nodes from its first day to its last. Each step of it can be asked for again and again. */
 export class Life {
-  readonly #world: FleetWorld
+  readonly #world: FleetParts
   #count = 0
 
-  constructor(world: FleetWorld) {
+  constructor(world: FleetParts) {
     this.#world = world
   }
 
@@ -67,8 +66,8 @@ export class Life {
     databases.add(cellId)
     const data = { [ownerKey]: 'abcde' }
     await this.#world.cell(live).registerNamespace({ name: namespace, retentionDays: 1, description: '', data })
-    await dns.ensure({ name: namespaceHost(namespace, domain), type: 'CNAME', values: ['x'], ttl: 60 })
-    await dns.remove(namespaceHost(name, domain))
+    await dns.ensure({ name: namespaceHost(namespace, fleetDomain), type: 'CNAME', values: ['x'], ttl: 60 })
+    await dns.remove(namespaceHost(name, fleetDomain))
   }
 
   async remove(): Promise<void> {
