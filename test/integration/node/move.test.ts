@@ -182,6 +182,14 @@ test('workflows go on, histories and visibility come along, and nothing is left 
   })
   await before.workflow.execute('sum', { workflowId: 'closed', taskQueue: 'orders', args: [1, 2] })
 
+  // Without a move, neither cell lets the other in.
+  for (const [cell, other] of [
+    [source, target],
+    [target, source],
+  ] as const) {
+    const strangers = clientOf(cell.cellId).replication.addRemote(other.internalFrontend)
+    await expect(strangers).rejects.toThrow('unknown certificate authority')
+  }
   // The nodes learn whom to trust without being started anew, as they do when their manifests follow the move's row.
   for (const [cell, other, failoverVersion] of [
     [source, target, 1],
