@@ -16,6 +16,8 @@ import { Traffic } from './traffic.ts'
 import { expectRowsToEqualWorld } from './world.ts'
 
 const patienceMs = 90_000
+/** Milliseconds for three nodes, one after the other: a minute on a machine that has nothing else to do. */
+const rollMs = 170_000
 const small = [{ id: 'aws-us-east-1', driver: 'local', cellSize: 'small' }]
 
 let product: ProductUnderFault
@@ -66,14 +68,17 @@ async function workGoesOn(): Promise<void> {
 }
 
 /** Three nodes that are ready, and nothing else. */
-async function whole(isWanted: (node: NodeLine) => boolean = () => true): Promise<readonly NodeLine[]> {
+async function whole(
+  isWanted: (node: NodeLine) => boolean = () => true,
+  timeoutMs = patienceMs,
+): Promise<readonly NodeLine[]> {
   return until(
     'the cell has three nodes',
     async () => {
       const nodes = await nodesOf(product)
       return nodes.length === 3 && nodes.every((node) => node.state === 'ready' && isWanted(node)) ? nodes : undefined
     },
-    patienceMs,
+    timeoutMs,
   )
 }
 
@@ -178,8 +183,8 @@ test('one frontend is killed: calls through every edge go on', async () => {
       callers.every((each, index) => each.answered > (before[index] ?? 0) + 60),
     )
     for (const caller of callers) {
-      // What the dead one had taken is lost, and nothing after that.
-      expect(caller.failures.length, caller.failures.map(({ reason }) => reason).join('; ')).toBeLessThanOrEqual(1)
+      // What the dead one had taken is lost, and what was sent before its end was seen; nothing after that.
+      expect(caller.failures.length, caller.failures.map(({ reason }) => reason).join('; ')).toBeLessThanOrEqual(2)
       expect(caller.failures.filter(({ at }) => at > killed + 1_000)).toEqual([])
     }
   } finally {
@@ -258,7 +263,7 @@ test('another template comes node by node, and workflows go on', async () => {
   const admin = await product.admin()
   await admin.query(`update cells set node_template = node_template || '{"image": "second"}'`)
   await admin.end()
-  const after = await whole((node) => node.image === 'second')
+  const after = await whole((node) => node.image === 'second', rollMs)
   // One extra at a time.
   expect(most.end()).toBe(4)
   expect(after.some(({ id }) => before.some((node) => node.id === id))).toBe(false)
