@@ -22,7 +22,7 @@ import { type Health, MachineHealth } from './machine-health.ts'
 import { MachineReader } from './machine-reader.ts'
 import { isOver, machinesOfNode } from './machines-of-node.ts'
 import type { NodeMailbox, NodeReport } from './mailbox.ts'
-import { verdictOf } from './node-state.ts'
+import { silentMs, verdictOf } from './node-state.ts'
 import { tagNames } from './tags.ts'
 import { Volumes } from './volumes.ts'
 
@@ -92,8 +92,11 @@ export class Ec2Driver implements NodeDriver {
   async get(nodeId: string): Promise<NodeInstance> {
     const machines = await this.#reader.get(nodeId)
     const [only] = machines
-    // The usual one: nothing has to be looked up.
-    if (machines.length === 1 && only !== undefined && !isOver(only)) return this.#instance(nodeId, only)
+    const report = await this.#reports.get(nodeId)
+    // The usual one, which has joined: nothing has to be looked up. Before that, a tag alone makes no machine the node's.
+    if (machines.length === 1 && only !== undefined && !isOver(only) && report !== undefined) {
+      return this.#instanceOf(nodeId, only, report, (await this.#health.read()).get(only.id))
+    }
     const entry = (await this.#deps.journal.read([nodeId])).get(nodeId)
     const machine = await this.#oneMachine(nodeId, machines, entry)
     const isThere = machine !== undefined && machine.state !== 'terminated'
@@ -104,7 +107,10 @@ export class Ec2Driver implements NodeDriver {
     }
     if (entry !== undefined && !entry.ended) {
       if (machine !== undefined) return this.#instance(nodeId, machine)
-      if (entry.machineId !== undefined) return notShown(nodeId, entry, this.#deps.clock.now())
+      if (entry.machineId !== undefined) {
+        this.#refuseDoubtfulAbsence(nodeId, entry, report)
+        return notShown(nodeId, entry, this.#deps.clock.now())
+      }
     }
     // Deleted while nobody knew whether there was a machine: one may still come to light.
     if (entry?.ended === true && machine === undefined && this.#mayAppear(entry)) {
@@ -178,6 +184,16 @@ export class Ec2Driver implements NodeDriver {
         if (machines.some((machine) => machine.id === id && !isOver(machine))) await this.#terminate(owner, id)
       }
     }
+  }
+
+  /**
+   * EC2 goes on to show a machine that has ended. One that is not among its answer and speaks all the same is there: the
+   * answer is cut off, or another account's, and to believe it would be to replace a whole region.
+   */
+  #refuseDoubtfulAbsence(nodeId: string, entry: LaunchEntry, report: NodeReport | undefined): void {
+    const now = this.#deps.clock.now()
+    if (report === undefined || isUnseen(entry, now) || now.getTime() - report.at.getTime() >= silentMs) return
+    throw new DriverError('unknown', `EC2 does not show ${entry.machineId} of ${nodeId}, which speaks all the same`)
   }
 
   /** The node's machine. What else carries its tag is ended: a node has one. */
