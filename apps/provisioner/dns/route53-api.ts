@@ -49,6 +49,8 @@ export interface Route53Options {
   readonly endpoint?: string
   /** Milliseconds between the beginnings of two calls. */
   readonly paceMs?: number
+  /** Milliseconds, 15,000 unless said. A call whose answer has not come by then is taken for lost. */
+  readonly timeoutMs?: number
 }
 
 /**
@@ -58,12 +60,15 @@ export interface Route53Options {
  */
 const defaultPaceMs = 400
 
-export function route53Api({ hostedZoneId, endpoint, paceMs = defaultPaceMs }: Route53Options): Route53Api {
+export function route53Api(options: Route53Options): Route53Api {
+  const { hostedZoneId, endpoint, paceMs = defaultPaceMs, timeoutMs = 15_000 } = options
   const client = new Route53Client({
     // Route 53 has one endpoint for the world, which signs as this region.
     region: 'us-east-1',
     retryMode: 'adaptive',
     maxAttempts: 5,
+    // Changes of a zone go one after the other: a call that hangs would stop all names.
+    requestHandler: { requestTimeout: timeoutMs, connectionTimeout: 5_000, throwOnRequestTimeout: true },
     ...(endpoint === undefined ? {} : { endpoint }),
   })
   const paced = pace(paceMs)

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import {
   ChangeResourceRecordSetsCommand,
   CreateHostedZoneCommand,
@@ -191,6 +193,22 @@ describe('Route 53', () => {
     expect(await dns.list()).toEqual([{ name: record.name }])
     await dns.ensure(address('cell-1.cells', '203.0.113.8'))
     expect(await lookup(record.name)).toEqual(['203.0.113.8'])
+  })
+
+  test('a call that gets no answer ends, and lets the next one through', async () => {
+    const silent = createServer(() => undefined)
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+    const { port } = silent.address() as AddressInfo
+    const hanging = route53Api({ hostedZoneId, endpoint: `http://127.0.0.1:${port}`, paceMs: 0, timeoutMs: 50 })
+    const names = new Route53Dns(hanging, hostedZoneId, 'one')
+    try {
+      const [one, other] = [pointer('a.a1b2c', 'cell-1.cells'), pointer('b.a1b2c', 'cell-1.cells')]
+      await expect(names.ensure(one)).rejects.toMatchObject({ kind: 'unknown' })
+      await expect(names.ensure(other)).rejects.toMatchObject({ kind: 'unknown' })
+    } finally {
+      silent.closeAllConnections()
+      silent.close()
+    }
   })
 
   test('a zone that is not there is told apart', async () => {
