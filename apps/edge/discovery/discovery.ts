@@ -102,7 +102,13 @@ export function buildDiscovery(deps: DiscoveryDeps): Discovery {
     if (document.version === known) return await reply.code(304).send()
     return await reply.type('application/json').send(textOf(document))
   }
-  app.get('/v1/cells/:cell/edge', (request: CellRequest, reply) => answer(request, reply, ({ text }) => text))
+  app.get('/v1/cells/:cell/edge', async (request: CellRequest, reply) => {
+    const node = nodeOf(request)
+    // What is for edges holds tenants' keys and tokens: a node of another role has no use for it, whoever runs there.
+    if (node !== undefined && (await standings.isEdge(node))) return await answer(request, reply, ({ text }) => text)
+    deps.logger.warn({ node }, 'a node that is no edge asked for what edges serve')
+    return await reply.code(403).send({ message: 'the node is no edge' })
+  })
   app.get('/v1/cells/:cell/router', (request: CellRequest, reply) => answer(request, reply, (one) => one.routerText))
 
   const takeRefusals = refusalsTaker({ ...deps, metrics })

@@ -1,10 +1,12 @@
 import { beforeEach, expect, it } from 'vitest'
 import type { NodeState } from '#libs/domain/cells'
+import type { NodeRole } from '#libs/domain/nodes'
 import { Standings } from './standings.ts'
 
 const node = { cellId: 'cell-1', nodeId: 'node-1' }
 let state: NodeState | undefined
 let cellId: string
+let role: NodeRole
 let failing: boolean
 let reads: number
 let standings: Standings
@@ -12,12 +14,13 @@ let standings: Standings
 beforeEach(() => {
   state = 'ready'
   cellId = 'cell-1'
+  role = 'all'
   failing = false
   reads = 0
   standings = new Standings(async () => {
     reads += 1
     if (failing) throw new Error('the database is away')
-    return state === undefined ? undefined : { cellId, state }
+    return state === undefined ? undefined : { cellId, state, role }
   })
 })
 
@@ -37,6 +40,19 @@ it.each([
 it('takes a certificate of another cell for nobody’s', async () => {
   expect(await standings.of({ ...node, cellId: 'cell-2' })).toBe('gone')
   expect(await standings.of(node)).toBe('staying')
+})
+
+it.each([
+  ['all', true],
+  ['edge', true],
+  ['frontend', false],
+  ['history', false],
+  ['matching', false],
+  ['worker', false],
+] as const)('knows whether a node that is for %s is an edge', async (now, isEdge) => {
+  role = now
+  expect(await standings.isEdge(node)).toBe(isEdge)
+  expect(await standings.isEdge({ ...node, cellId: 'cell-2' })).toBe(false)
 })
 
 it('remembers for a moment, and until something changes', async () => {

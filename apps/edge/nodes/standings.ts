@@ -1,3 +1,4 @@
+import { hasEdge } from '#libs/domain/nodes'
 import type { NodeIdentity } from '../discovery/node-identity.ts'
 import type { NodeDesk } from './node-desk.ts'
 
@@ -9,6 +10,8 @@ const freshMs = 2_000
 
 interface Known {
   readonly standing: Standing
+  /** Tenants' connections end on it. */
+  readonly isEdge: boolean
   readonly at: number
 }
 
@@ -25,17 +28,28 @@ export class Standings {
   }
 
   /** @throws Error when the database does not answer and nothing is known. */
-  async of({ cellId, nodeId }: NodeIdentity): Promise<Standing> {
+  async of(node: NodeIdentity): Promise<Standing> {
+    return (await this.#look(node)).standing
+  }
+
+  /** Whether the node may have what edges serve tenants with: their keys, and tokens. @throws as `of` does. */
+  async isEdge(node: NodeIdentity): Promise<boolean> {
+    return (await this.#look(node)).isEdge
+  }
+
+  async #look({ cellId, nodeId }: NodeIdentity): Promise<Known> {
     const known = this.#known.get(nodeId)
-    if (known?.cellId === cellId && performance.now() - known.at < freshMs) return known.standing
+    if (known?.cellId === cellId && performance.now() - known.at < freshMs) return known
     const at = performance.now()
     try {
       const row = await this.#stateOf(nodeId)
-      const standing = row?.cellId === cellId ? standingOf(row.state) : 'gone'
-      this.#known.set(nodeId, { cellId, standing, at })
-      return standing
+      const isOwn = row?.cellId === cellId
+      const standing = isOwn ? standingOf(row.state) : 'gone'
+      const seen = { cellId, standing, isEdge: isOwn && hasEdge(row.role), at }
+      this.#known.set(nodeId, seen)
+      return seen
     } catch (thrown) {
-      if (known?.cellId === cellId) return known.standing
+      if (known?.cellId === cellId) return known
       throw thrown
     }
   }

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import type { NodeState } from '#libs/domain/cells'
-import type { NodeReport } from '#libs/domain/nodes'
+import type { NodeReport, NodeRole } from '#libs/domain/nodes'
 import type { Database } from '../database.ts'
 
 // Who asks is a node whose certificate was looked at, and its id comes from there: there is nobody to authorize beyond that.
@@ -21,17 +21,17 @@ export async function readSealedManifest(database: Database, nodeId: string): Pr
   return row === undefined ? undefined : { generation: row.generation, sealed: row.manifest_sealed }
 }
 
-/** Whose the node is and how far; undefined when there never was one. */
+/** Whose the node is, how far, and what for; undefined when there never was one. */
 export async function readNodeState(
   database: Database,
   nodeId: string,
-): Promise<{ readonly cellId: string; readonly state: NodeState } | undefined> {
+): Promise<{ readonly cellId: string; readonly state: NodeState; readonly role: NodeRole } | undefined> {
   const row = await database.all
     .selectFrom('nodes')
-    .select(['cell_id', 'state'])
+    .select(['cell_id', 'state', 'role'])
     .where('id', '=', nodeId)
     .executeTakeFirst()
-  return row === undefined ? undefined : { cellId: row.cell_id, state: row.state }
+  return row === undefined ? undefined : { cellId: row.cell_id, state: row.state, role: row.role }
 }
 
 /**

@@ -71,6 +71,17 @@ describe('a node', () => {
     expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThan(10)
   })
 
+  test('that is no edge gets nothing of what edges serve tenants with', async () => {
+    const node = await fixture.launched()
+    const identity = await joinBy(fixture, node)
+    const ask = (document: string) =>
+      call(`${fixture.edge.discoveryUrl}/v1/cells/cell-1/${document}`, { ca: fixture.caPem, identity })
+    await fixture.admin.query("update nodes set role = 'history' where id = $1", [node.id])
+    expect((await ask('edge')).status).toBe(403)
+    // There is nothing to serve in this world yet: asked, and not refused.
+    expect((await ask('router')).status).toBe(503)
+  })
+
   test('without the certificate of a node gets no answer at all', async () => {
     const node = await fixture.launched()
     const stranger = await createCertificateAuthority({ commonName: 'Somebody', validityDays: 1 })
