@@ -240,18 +240,12 @@ export async function findWanted(
     .where('namespace_id', 'in', [...ids])
     .where('finished_at', 'is', null)
     .where((eb) =>
-      eb.or([
-        eb('source_cell_id', '=', proof.target.cellId),
-        eb('target_cell_id', '=', proof.target.cellId),
-      ]),
+      eb.or([eb('source_cell_id', '=', proof.target.cellId), eb('target_cell_id', '=', proof.target.cellId)]),
     )
     .execute()
   // On both cells until its move has ended, which itself deletes what is too much.
   const onMove = new Set(moving.map((row) => row.namespace_id))
   return new Map(
-    rows.map((row) => [
-      row.id,
-      onMove.has(row.id) || (row.cell_id === proof.target.cellId && row.state !== 'deleted'),
-    ]),
+    rows.map((row) => [row.id, onMove.has(row.id) || (row.cell_id === proof.target.cellId && row.state !== 'deleted')]),
   )
 }
