@@ -21,6 +21,11 @@ export interface CellDatabasesOptions {
 
 const schemas = { temporal: 'postgresql/v12/temporal', visibility: 'postgresql/v12/visibility' } as const
 const toolTimeoutMs = 120_000
+/**
+ * Connections of one cell. Its nodes hold 220 at most, one extra node included (`maxConnections` in temporal-config.ts): a
+ * node that was taken over has the cell's password, and must not be able to take the server from the other cells.
+ */
+const connectionLimit = 300
 const run = promisify(execFile)
 
 /** Names of a cell's role and databases: the cell's id and nothing else decides them. */
@@ -115,7 +120,7 @@ async function makeRole(client: Client, database: CellDatabase, installation: st
   await mark(client, { kind: 'role', name: database.user }, installation)
   await client.query('COMMIT')
   await client.query(
-    `ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT PASSWORD ${escapeLiteral(database.password)}`,
+    `ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOINHERIT CONNECTION LIMIT ${connectionLimit} PASSWORD ${escapeLiteral(database.password)}`,
   )
   // An admin who is no superuser may make a database for a role only as a member of it.
   await client.query(`GRANT ${role} TO CURRENT_USER`)

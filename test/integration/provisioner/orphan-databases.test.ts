@@ -167,3 +167,11 @@ test('a server that does not answer costs nothing', async () => {
   expect(await left()).toEqual(all)
   expect(await round()).toBe(1)
 })
+
+test('a cell may hold so many connections, and no more: the server is also the other cells’', async () => {
+  const options = { adminUrl, sqlTool: '/bin/false', installation: ours }
+  // Without a tool there is no schema: the role is made before that.
+  await expect(createCellDatabases(options, cellId, 'password')).rejects.toThrow('temporal-sql-tool')
+  const { rows } = await server.query('select rolconnlimit from pg_roles where rolname = $1', [name])
+  expect(rows).toEqual([{ rolconnlimit: 300 }])
+})
