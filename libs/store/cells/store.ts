@@ -202,7 +202,10 @@ export interface CellRecord {
   readonly restMs?: number
 }
 
-/** Writes what a pass saw, and renews its lease. @throws StaleWriterError when the lease is no longer this pass's. */
+/**
+ * Writes what a pass saw, and renews its lease.
+ * @throws StaleWriterError when the lease is no longer this pass's, or the cell is to go and the pass did not know it.
+ */
 export async function recordCell(
   executor: Executor,
   proof: Authorized<'cell', 'update'>,
@@ -225,7 +228,9 @@ export async function recordCell(
     })
     .where('id', '=', proof.target.cellId)
     .where('lease_owner', '=', holder)
+    // Who retires it has no lease, and may have come since the pass looked.
+    .$if(record.state === 'ready', (query) => query.where('state', '<>', 'deleting'))
     .returning('id')
     .executeTakeFirst()
-  if (row === undefined) throw new StaleWriterError(`the lease on ${proof.target.cellId} was lost`)
+  if (row === undefined) throw new StaleWriterError(`the lease on ${proof.target.cellId} was lost, or it is retired`)
 }

@@ -53,7 +53,10 @@ export interface NodeRecord {
   readonly retire?: { readonly reason: string; readonly by: Date | null }
 }
 
-/** Writes what a pass saw, and renews its lease. @throws StaleWriterError when the lease is no longer this pass's. */
+/**
+ * Writes what a pass saw, and renews its lease.
+ * @throws StaleWriterError when the lease is no longer this pass's, or the node is to go and the pass did not know it.
+ */
 export async function recordNode(
   executor: Executor,
   proof: Authorized<'node', 'update'>,
@@ -90,9 +93,14 @@ export async function recordNode(
     })
     .where('id', '=', proof.target.nodeId)
     .where('lease_owner', '=', holder)
+    // Its cell drains and deletes it without the node's lease, and may have done so since the pass looked.
+    .$if(record.state === 'creating' || record.state === 'ready', (query) =>
+      query.where('state', 'not in', ['draining', 'deleting']),
+    )
+    .$if(record.state === 'failed', (query) => query.where('state', '<>', 'deleting'))
     .returning('id')
     .executeTakeFirst()
-  if (row === undefined) throw new StaleWriterError(`the lease on ${proof.target.nodeId} was lost`)
+  if (row === undefined) throw new StaleWriterError(`the lease on ${proof.target.nodeId} was lost, or it is to go`)
 }
 
 /**
