@@ -6,8 +6,8 @@ import { Tenant } from './tenant.ts'
 import { expectRowsToEqualWorld } from './world.ts'
 
 const secondRegion = 'aws-eu-west-1'
-/** Longer than a lease, which the provisioner before may have left. */
-const deathMs = 40_000
+/** Longer than a lease and a turn at the sweeps, which the provisioner before may have left, and than the clock takes then. */
+const deathMs = 60_000
 /** Longer than a lease. */
 const stoppedMs = 25_000
 
@@ -43,6 +43,9 @@ function numbered(prefix: string, count: number): readonly string[] {
 const deaths: readonly (readonly [string, () => Promise<string>])[] = [
   // A region's first cell; its lease has run out when the node's turn comes.
   ['create-databases:after', () => tenant.create('far', { regions: [secondRegion] })],
+  ['launch-node:after', () => create('new-0')],
+  ['configure-node:after', () => create('new-5')],
+  ['expose-node:before', () => create('new-6')],
   ['register:before', () => create('new-1')],
   ['register:after', () => create('new-2')],
   ['serve-at-edge:before', () => create('new-3')],
@@ -53,7 +56,6 @@ const deaths: readonly (readonly [string, () => Promise<string>])[] = [
   ['remove-from-edge:after', () => remove('down-2')],
   ['delete-from-cell:before', () => remove('down-3')],
   ['delete-from-cell:after', () => remove('down-4')],
-  ['configure-node:after', () => create('new-5')],
 ]
 
 test('provisioners are killed before and after their calls: the next one finishes, and rows equal world', async () => {
