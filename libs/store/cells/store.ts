@@ -68,18 +68,16 @@ export async function createCell(
 async function candidates(trx: Trx, region: string): Promise<CellCandidate[]> {
   return trx
     .selectFrom('cells')
-    .select((eb) => [
+    .select([
       'id',
       'state',
       'draining',
-      eb
-        .selectFrom('namespaces')
-        .select((inner) => inner.fn.countAll<number>().as('count'))
-        .whereRef('namespaces.cell_id', '=', 'cells.id')
-        .where('namespaces.state', '<>', 'deleted')
-        .$asScalar()
-        .$notNull()
-        .as('namespaces'),
+      // With those that are on their way to it, as moves count them.
+      sql<number>`((select count(*) from namespaces n where n.cell_id = cells.id and n.state <> 'deleted')
+        + (select count(*) from moves m join namespaces n on n.id = m.namespace_id
+           where m.target_cell_id = cells.id and m.finished_at is null and n.cell_id <> cells.id))::int`.as(
+        'namespaces',
+      ),
     ])
     .where('region', '=', region)
     .where('state', '<>', 'deleted')
