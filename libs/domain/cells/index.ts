@@ -1,6 +1,6 @@
 export { type CellCandidate, type CellChoice, chooseCell } from './choose.ts'
 export { drainMs } from './drain.ts'
-export { callPauseEnd, deathsInARow, launchPauseEnd, type PastLaunch } from './launch-backoff.ts'
+export { callPauseEnd, launchPauseEnd, type PastLaunch } from './launch-backoff.ts'
 export { type DesiredNode, type NodeStep, type ObservedNode, planNode } from './node-plan.ts'
 export { type CellStep, type DesiredCell, type ObservedCell, planCell } from './plan.ts'
 export { type CellSize, cellSizes, historyShardsFor, type Slot, slotsOf } from './size.ts'
