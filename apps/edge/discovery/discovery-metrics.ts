@@ -7,6 +7,7 @@ export interface DiscoveryMetrics {
   readonly leftOut: Gauge<'cell'>
   readonly refusals: Counter<'result'>
   readonly reports: Counter<'result'>
+  readonly turnedAway: Counter<'reason'>
 }
 
 export function discoveryMetrics(registry: Registry): DiscoveryMetrics {
@@ -41,6 +42,12 @@ export function discoveryMetrics(registry: Registry): DiscoveryMetrics {
       name: 'aqueduct_edge_node_reports_total',
       help: 'Reports of nodes about themselves, by what became of them',
       labelNames: ['result'],
+      registers,
+    }),
+    turnedAway: new Counter({
+      name: 'aqueduct_edge_calls_turned_away_total',
+      help: 'Calls with a certificate of a node that were not answered, by why',
+      labelNames: ['reason'],
       registers,
     }),
   }

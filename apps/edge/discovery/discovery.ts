@@ -1,6 +1,7 @@
 import { type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { type EdgeIntent, type RefusalBatch, refusalBatchBounds } from '#libs/domain/edges'
 import type { Logger, Registry } from '#libs/telemetry'
+import { Allowance } from '../allowance.ts'
 import { Manifests } from '../nodes/manifests.ts'
 import type { NodeDesk } from '../nodes/node-desk.ts'
 import { addNodeRoutes } from '../nodes/node-routes.ts'
@@ -46,6 +47,9 @@ export interface Discovery {
   close(): Promise<void>
 }
 
+/** Of one node: an agent asks again at once when something changed, and that may be several times a second for a while. */
+const asked = { burst: 200, perSecond: 20 }
+
 type CellRequest = FastifyRequest<{ Params: { cell: string } }>
 
 /**
@@ -57,6 +61,7 @@ export function buildDiscovery(deps: DiscoveryDeps): Discovery {
   const cells = new Map<string, CellEdge>()
   const metrics = discoveryMetrics(deps.metrics)
   const closing = new AbortController()
+  const allowance = new Allowance(asked)
   const standings = new Standings(deps.nodes.stateOf)
   const manifests = new Manifests(deps.nodes.readManifest)
   const unsubscribeManifests = deps.nodes.onManifest((nodeId) => manifests.changed(nodeId))
@@ -71,13 +76,20 @@ export function buildDiscovery(deps: DiscoveryDeps): Discovery {
   app.addHook<{ Params: { cell?: string; node?: string } }>('onRequest', async (request, reply) => {
     const { cell: cellId, node: nodeId } = request.params
     const node = nodeOf(request)
+    // Before anything is read or logged: a node that was taken over must not take the server from all others.
+    if (node !== undefined && !allowance.take(node.nodeId, 1, performance.now())) {
+      metrics.turnedAway.inc({ reason: 'too_many' })
+      return await reply.code(429).header('retry-after', '5').send({ message: 'too many calls: come back later' })
+    }
     const isOwnCell = cellId === undefined || cellId === node?.cellId
     const isOwnNode = nodeId === undefined || nodeId === node?.nodeId
     if (node === undefined || !isOwnCell || !isOwnNode) {
+      metrics.turnedAway.inc({ reason: 'not_its_own' })
       deps.logger.warn({ cellId, nodeId, node }, 'a node asked about a cell or node that is not its own')
       return await reply.code(403).send({ message: 'the certificate is not of a node of this cell' })
     }
     if ((await standings.of(node)) !== 'gone') return
+    metrics.turnedAway.inc({ reason: 'gone' })
     deps.logger.warn({ node }, 'a node that was deleted shows its certificate')
     return await reply.code(403).send({ message: 'there is no such node' })
   })
@@ -106,6 +118,7 @@ export function buildDiscovery(deps: DiscoveryDeps): Discovery {
     const node = nodeOf(request)
     // What is for edges holds tenants' keys and tokens: a node of another role has no use for it, whoever runs there.
     if (node !== undefined && (await standings.isEdge(node))) return await answer(request, reply, ({ text }) => text)
+    metrics.turnedAway.inc({ reason: 'no_edge' })
     deps.logger.warn({ node }, 'a node that is no edge asked for what edges serve')
     return await reply.code(403).send({ message: 'the node is no edge' })
   })

@@ -71,6 +71,19 @@ describe('a node', () => {
     expect(answers.filter(({ status }) => status === 429).length).toBeGreaterThan(10)
   })
 
+  test('that asks all the time is turned away, and no other notices', async () => {
+    const [one, other] = [await fixture.launched(), await fixture.launched()]
+    const [greedy, modest] = [await joinBy(fixture, one), await joinBy(fixture, other)]
+    await fixture.mailbox.put(manifestOf(other, 1))
+    const statuses: number[] = []
+    for (let calls = 0; calls < 400 && statuses.at(-1) !== 429; calls += 20) {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => manifestFor(one, greedy)))
+      statuses.push(...answers.map(({ status }) => status))
+    }
+    expect(statuses.at(-1)).toBe(429)
+    expect((await manifestFor(other, modest)).status).toBe(200)
+  })
+
   test('that is no edge gets nothing of what edges serve tenants with', async () => {
     const node = await fixture.launched()
     const identity = await joinBy(fixture, node)
