@@ -17,7 +17,11 @@ const regionSchema = answer(
   {
     ...properties,
     temporalVersions: { ...strings, description: 'That cells can be rolled to.' },
-    settings: { ...templateSchema, description: 'What the settings say that nodes are made from.' },
+    settings: {
+      ...templateSchema,
+      description:
+        'What a rollout brings that names nothing: the settings, and the version of the last rollout that was done.',
+    },
     newCells: { ...templateSchema, description: 'What new cells get: what the last rollout left, else the settings.' },
     rolloutId: { ...string, description: 'Of the rollout that has not ended.' },
     cells: {
@@ -59,14 +63,15 @@ export function regionRoutes(app: FastifyInstance, { database, regions, temporal
       const mayList = authorize(claims, 'cell', 'list', { fleet: true })
       const region = regions.find(({ id }) => id === call.params.id)
       if (region === undefined) throw notFound('region', call.params.id)
-      const settings = { serverVersion: defaultTemporalVersion, ...region.nodeTemplate }
+      const last = await lastDoneTemplate(database.all, region.id)
+      const settings = { serverVersion: last?.serverVersion ?? defaultTemporalVersion, ...region.nodeTemplate }
       const cells = await listCellsOfRegion(database.all, mayList, region.id)
       const open = await findOpenRollout(database.all, authorize(claims, 'rollout', 'list', { fleet: true }), region.id)
       return {
         ...summaryOf(region),
         temporalVersions,
         settings: shownTemplate(settings),
-        newCells: shownTemplate((await lastDoneTemplate(database.all, region.id)) ?? settings),
+        newCells: shownTemplate(last ?? settings),
         ...(open === undefined ? {} : { rolloutId: open.id }),
         cells: cells.map(({ id, state, node_template: template }) => ({
           id,

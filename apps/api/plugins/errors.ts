@@ -105,7 +105,9 @@ function problemOf(entry: FastifySchemaValidationError, context: string) {
   const { missingProperty, additionalProperty } = entry.params
   const named = [missingProperty, additionalProperty].filter((name) => typeof name === 'string')
   const path = [...entry.instancePath.split('/').slice(1), ...named].join('.')
-  return { field: path === '' ? context : path, message: entry.message ?? 'is not valid' }
+  const { allowedValues } = entry.params
+  const message = Array.isArray(allowedValues) ? `must be one of ${allowedValues.join(', ')}` : entry.message
+  return { field: path === '' ? context : path, message: message ?? 'is not valid' }
 }
 
 function pathOf(request: FastifyRequest): string {

@@ -176,6 +176,16 @@ test('new cells get what the last rollout that was done left, whatever the setti
   })
   // What is not named is as the settings say, but for the version: that changes only when it is named.
   await admin.query("update cells set state = 'ready'")
+  await admin.query('update cells set node_template = node_template || \'{"image": "ami-1"}\' where id = $1', [
+    made.body.id,
+  ])
+  expect((await listeners.call(`${api}/regions/${region}`)).body).toMatchObject({
+    settings: { serverVersion: '1.33.0', image: 'ami-1' },
+    cells: expect.arrayContaining([
+      expect.objectContaining({ id: 'cell-a', differs: true }),
+      expect.objectContaining({ id: made.body.id, differs: false }),
+    ]),
+  })
   const next = await listeners.call(`${api}/rollouts`, { body: { region } })
   expect(next.body.target).toMatchObject({ serverVersion: '1.33.0', image: 'ami-1' })
 })
@@ -192,7 +202,10 @@ test('a cell is made once, drained and undrained, and retired only when nothing 
     body: { message: expect.stringContaining(`${id} of ${region} is coming up`) },
   })
   expect(await listeners.call(`${api}/cells`, { body: { region: 'aws-eu-west-1' } })).toMatchObject({ status: 400 })
-  expect(await listeners.call(`${api}/cells`, { body: { region, size: 'huge' } })).toMatchObject({ status: 400 })
+  expect(await listeners.call(`${api}/cells`, { body: { region, size: 'huge' } })).toMatchObject({
+    status: 400,
+    body: { message: 'size: must be one of dev, small, standard' },
+  })
   expect(await listeners.call(`${api}/cells`, { body: { region, nodes: 3 } })).toMatchObject({ status: 400 })
   await admin.query("update cells set state = 'ready'")
   const change = (what: string) => listeners.call(`${api}/cells/${id}/${what}`, { method: 'POST' })

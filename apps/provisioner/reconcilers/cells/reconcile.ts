@@ -106,7 +106,7 @@ async function advance(deps: CellReconcilerDeps, proof: Proof, holder: string, r
       return again(0)
     case 'await-nodes': {
       const serves = !deleted && answering && isServing(nodes)
-      await record({ conditions: condition(serves, serves ? 'a node is replaced' : waitingFor(nodes)) })
+      await record({ conditions: condition(serves, serves ? 'a node is replaced' : waitingFor(nodes, deleted)) })
       return again(untilNextLook(nodes))
     }
     case 'confirm-answering':
@@ -180,7 +180,8 @@ export function isNamed({ regions }: Pick<CellReconcilerDeps, 'regions'>, { regi
   return regions.find(({ id }) => id === region)?.dns.provider === 'route53'
 }
 
-function waitingFor({ slots, nodes }: CellNodes): string {
+function waitingFor({ slots, nodes }: CellNodes, deleted: boolean): string {
+  if (deleted) return `its nodes are deleted: ${nodes.map(({ id }) => id).join(', ')}`
   const empty = slots.filter((slot) => !nodes.some((node) => node.slotId === slot.id && node.state === 'ready'))
   return `its nodes come up: ${empty.map((slot) => slot.id).join(', ')}`
 }
