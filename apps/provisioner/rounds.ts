@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { coerceError } from '#libs/base'
 import type { Logger } from '#libs/telemetry'
-import type { RoundMetrics } from './round-metrics.ts'
+import type { Timings } from './timings.ts'
 import type { Turns } from './turns.ts'
 
 /** Work that is done by the clock, whatever else happens. */
@@ -16,7 +16,7 @@ export interface Round {
 
 export interface RoundsDeps {
   readonly turns: Turns
-  readonly metrics: RoundMetrics
+  readonly timings: Timings
   readonly logger: Logger
 }
 
@@ -47,13 +47,13 @@ async function runRound(round: Round, deps: RoundsDeps, signal: AbortSignal): Pr
   }
 }
 
-async function measured({ name, work }: Round, { metrics }: RoundsDeps, signal: AbortSignal): Promise<void> {
+async function measured({ name, work }: Round, { timings }: RoundsDeps, signal: AbortSignal): Promise<void> {
   const began = performance.now()
   let outcome: 'ok' | 'failed' = 'failed'
   try {
     await work(signal)
     outcome = 'ok'
   } finally {
-    metrics(name, (performance.now() - began) / 1000, outcome)
+    timings(name, (performance.now() - began) / 1000, outcome)
   }
 }
