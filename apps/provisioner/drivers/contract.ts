@@ -77,6 +77,8 @@ export interface NodeInstance {
   readonly machineId: string
   /** Absent until the provider has given it one. */
   readonly address?: string
+  /** The public address that leads to it now: of its slot, or its own where nodes are reached at that. */
+  readonly publicAddress?: string
   /** Where the provider has zones and types. */
   readonly zone?: string
   readonly instanceType?: string

@@ -163,3 +163,16 @@ describe('every outward call is made more than once', () => {
     }
   })
 })
+
+test('the public address of a slot comes back to its node, when a call that was late led it to another', async () => {
+  await liveUntil('change')
+  const { rows } = await admin.query<{ id: string; cell_id: string; slot: string }>(
+    "select id, cell_id, slot from nodes where state = 'ready' order by cell_id, slot limit 2",
+  )
+  const [own, other] = rows
+  if (own === undefined || other === undefined) throw new Error('there are no two nodes')
+  await world.driver.expose({ nodeId: other.id, cellId: own.cell_id, slotId: own.slot })
+  expect(world.driver.exposedNode(own.cell_id, own.slot)).toBe(other.id)
+  expect(await world.converge(() => steady)).toBeLessThan(convergedMs)
+  expect(world.driver.exposedNode(own.cell_id, own.slot)).toBe(own.id)
+})

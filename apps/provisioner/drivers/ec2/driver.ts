@@ -239,7 +239,7 @@ export class Ec2Driver implements NodeDriver {
     report: NodeReport | undefined,
     health: Health | undefined,
   ): NodeInstance {
-    const { id, address, zone, instanceType, launchedAt, tags } = machine
+    const { id, address, publicAddress, zone, instanceType, launchedAt, tags } = machine
     const now = this.#deps.clock.now()
     const notice = earlier(health?.notice, report?.notice)
     return {
@@ -249,6 +249,7 @@ export class Ec2Driver implements NodeDriver {
       ...verdictOf({ machine, report, health, lastHeard: this.#lastHeard, now }),
       createdAt: launchedAt,
       ...(address === undefined ? {} : { address }),
+      ...(publicAddress === undefined ? {} : { publicAddress }),
       ...(zone === undefined ? {} : { zone }),
       ...(instanceType === undefined ? {} : { instanceType }),
       ...(notice === undefined ? {} : { notice }),

@@ -86,6 +86,7 @@ export interface Machine {
   readonly zone?: string
   readonly instanceType?: string
   readonly address?: string
+  readonly publicAddress?: string
   readonly launchedAt: Date
   readonly tags: Tags
 }

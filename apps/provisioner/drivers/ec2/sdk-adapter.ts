@@ -214,7 +214,7 @@ function tagsOf(tags: readonly Tag[] = []): Tags {
 }
 
 function machine(seen: Instance): Machine {
-  const { Placement, InstanceType, PrivateIpAddress, StateReason, StateTransitionReason } = seen
+  const { Placement, InstanceType, PrivateIpAddress, PublicIpAddress, StateReason, StateTransitionReason } = seen
   return {
     id: seen.InstanceId ?? '',
     state: seen.State?.Name ?? 'pending',
@@ -222,6 +222,7 @@ function machine(seen: Instance): Machine {
     ...(Placement?.AvailabilityZone === undefined ? {} : { zone: Placement.AvailabilityZone }),
     ...(InstanceType === undefined ? {} : { instanceType: InstanceType }),
     ...(PrivateIpAddress === undefined || PrivateIpAddress === '' ? {} : { address: PrivateIpAddress }),
+    ...(PublicIpAddress === undefined || PublicIpAddress === '' ? {} : { publicAddress: PublicIpAddress }),
     launchedAt: seen.LaunchTime ?? new Date(0),
     tags: tagsOf(seen.Tags),
   }

@@ -105,7 +105,7 @@ export class FakeDriver implements NodeDriver {
   duplicate(nodeId: string, machineId: string): void {
     const node = this.#nodes.get(nodeId)
     if (node === undefined) throw new Error(`there is no node ${nodeId}`)
-    this.#spares.set(machineId, { ...instance(node), machineId, createdAt: this.#clock.now() })
+    this.#spares.set(machineId, { ...this.#instance(node), machineId, createdAt: this.#clock.now() })
   }
 
   /** Makes a volume be there that no machine has. */
@@ -121,7 +121,7 @@ export class FakeDriver implements NodeDriver {
   async launch(launch: NodeLaunch): Promise<NodeInstance> {
     return this.#call('launch', launch.nodeId, () => {
       const known = this.#nodes.get(launch.nodeId)
-      if (known !== undefined) return instance(known)
+      if (known !== undefined) return this.#instance(known)
       if (this.#nodes.size >= this.#capacity) throw new DriverError('no_capacity', 'no machine is left')
       const node: FakeNode = {
         launch,
@@ -135,7 +135,7 @@ export class FakeDriver implements NodeDriver {
         startingReads: this.#options.startingReads ?? 1,
       }
       this.#nodes.set(launch.nodeId, node)
-      return instance(node)
+      return this.#instance(node)
     })
   }
 
@@ -153,13 +153,13 @@ export class FakeDriver implements NodeDriver {
     return this.#call('get', nodeId, () => {
       const node = this.#nodes.get(nodeId)
       if (node === undefined || !seen(node)) throw new DriverError('not_found', `there is no node ${nodeId}`)
-      return instance(node)
+      return this.#instance(node)
     })
   }
 
   async list(): Promise<readonly NodeInstance[]> {
     return this.#call('list', undefined, () => [
-      ...[...this.#nodes.values()].filter(seen).map(instance),
+      ...[...this.#nodes.values()].filter(seen).map((node) => this.#instance(node)),
       ...this.#spares.values(),
     ])
   }
@@ -223,6 +223,23 @@ export class FakeDriver implements NodeDriver {
     this.#nodes.set(node.launch.nodeId, { ...node, machineId: other.machineId, createdAt: other.createdAt })
   }
 
+  #instance({ launch, machineId, address, manifest, state, detail, createdAt }: FakeNode): NodeInstance {
+    const { nodeId, cellId, slotId } = launch
+    const generation = manifest?.generation ?? -1
+    const exposed = this.#exposed.get(`${cellId}/${slotId}`)
+    return {
+      nodeId,
+      cellId,
+      machineId,
+      address,
+      ...(exposed?.nodeId === nodeId ? { publicAddress: exposed.address } : {}),
+      generation,
+      state,
+      detail,
+      createdAt,
+    }
+  }
+
   /** Which node the public address of a slot leads to. */
   exposedNode(cellId: string, slotId: string): string | undefined {
     return this.#exposed.get(`${cellId}/${slotId}`)?.nodeId
@@ -255,10 +272,4 @@ function seen(node: FakeNode): boolean {
   if (node.startingReads > 0) node.startingReads -= 1
   else Object.assign(node, { state: 'ready', detail: '' })
   return true
-}
-
-function instance({ launch, machineId, address, manifest, state, detail, createdAt }: FakeNode): NodeInstance {
-  const { nodeId, cellId } = launch
-  const generation = manifest?.generation ?? -1
-  return { nodeId, cellId, machineId, address, generation, state, detail, createdAt }
 }

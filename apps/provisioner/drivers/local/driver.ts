@@ -107,6 +107,7 @@ export class LocalDriver implements NodeDriver {
       cellId: record.cellId,
       machineId: record.nodeId,
       address: record.address,
+      publicAddress: record.address,
       // Without an agent nobody keeps to a manifest, whatever still runs: to create it again heals it, and adopts that.
       generation: agentRuns ? (status?.generation ?? -1) : -1,
       ...(isConfigured ? summary(status, agentRuns, dir) : { state: 'starting', detail: 'it waits for its manifest' }),

@@ -53,7 +53,8 @@ export async function executeNodeStep(deps: NodeReconcilerDeps, pass: NodePass, 
       const exposure = { nodeId: row.id, cellId: row.cell_id, slotId: row.slot }
       const publicAddress = await deps.outward('expose-node', () => driver.expose(exposure))
       await record({ publicAddress })
-      return again(0)
+      // Taken back, and shown by the provider some time later: the clock looks again.
+      return row.public_address === publicAddress ? settled : again(0)
     }
     case 'await-node': {
       const state = row.state === 'ready' ? 'creating' : row.state

@@ -28,7 +28,7 @@ export function nodeNeedsPass({ row, cell, instance, settings, clock }: NodeQues
   if (isOutdated(cell, row, settings)) return true
   if (row.limits_version < cell.limits_version || row.limits_held < row.limits_version) return true
   if (instance !== null && newsOf(row, instance, clock.now()) !== undefined) return true
-  const [step] = planNode(desiredOf(row), observedOf(instance ?? undefined))
+  const [step] = planNode(desiredOf(row, cell, instance ?? undefined), observedOf(instance ?? undefined))
   if (row.state === 'draining') return step?.kind === 'fail-node'
   return step?.kind !== 'done' || row.state !== 'ready'
 }

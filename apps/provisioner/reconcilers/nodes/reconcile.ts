@@ -1,6 +1,6 @@
 import { type Authorized, systemActor } from '#libs/authz'
 import { type DesiredNode, planNode } from '#libs/domain/cells'
-import { hasEdge } from '#libs/domain/nodes'
+import { hasEdge, templateHash } from '#libs/domain/nodes'
 import { type CellRow, getCell } from '#libs/store/cells'
 import { bumpNodeGeneration, getNode, type NodeRecord, type NodeRow, recordNode } from '#libs/store/nodes'
 import { fits, knownSchema } from '../../cells/database-schema.ts'
@@ -78,7 +78,7 @@ async function advance(deps: NodeReconcilerDeps, proof: Proof, holder: string, r
   if (isAtItsManifest && row.limits_held < row.limits_version) {
     await pass.record({ limitsHeld: { version: row.limits_version, at: deps.clock.now() } })
   }
-  const [step] = planNode(desiredOf(row), observed)
+  const [step] = planNode(desiredOf(row, cell, instance), observed)
   // Whatever it still is, it is not for long.
   if (row.state === 'draining' && step?.kind !== 'fail-node') return settled
   return executeNodeStep(deps, pass, step ?? { kind: 'done' })
@@ -92,16 +92,26 @@ async function takeNote(deps: NodeReconcilerDeps, { row, instance, record }: Nod
   if (news.retire !== undefined) await wakeCell(deps, row)
 }
 
-/** What the row asks for. */
-export function desiredOf(row: NodeRow): DesiredNode {
+/** What the row asks for, and its cell. */
+export function desiredOf(row: NodeRow, cell: CellRow, instance: NodeInstance | undefined): DesiredNode {
   return {
     nodeId: row.id,
     generation: row.generation,
     deleted: row.state === 'deleting',
     seen: row.seen_at !== null,
     launched: row.observed !== null,
-    hidden: hasEdge(row.role) && row.public_address === null,
+    hidden: hasEdge(row.role) && (row.public_address === null || hasLostAddress(row, cell, instance)),
   }
+}
+
+/**
+ * Whether the address of its slot leads elsewhere though the node is the slot's: a call that was under way for minutes has given it
+ * back to the node before. One that is on its way out takes it from nobody.
+ */
+function hasLostAddress(row: NodeRow, cell: CellRow, instance: NodeInstance | undefined): boolean {
+  if (row.state !== 'ready' || instance?.state !== 'ready' || instance.publicAddress === row.public_address)
+    return false
+  return row.retire_reason === null && templateHash(row.template) === templateHash(cell.node_template)
 }
 
 /** Whether its last manifest came from other settings, and servers may be told of the present ones. */
