@@ -1,30 +1,24 @@
 import { X509Certificate } from 'node:crypto'
-import { Client } from 'pg'
+import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openAuthority } from '#libs/keyring'
 import { sealer } from '#libs/sealing'
-import { Database } from '#libs/store'
+import type { Database } from '#libs/store'
 import { findServingCertificate } from '#libs/store/certificates'
 import { createLogger } from '#libs/telemetry'
 import { ensureNodeCertificate } from '../../../apps/provisioner/reconcilers/certificates/node-certificate.ts'
 import { renewCertificates } from '../../../apps/provisioner/reconcilers/certificates/renew.ts'
 import { testMasterKey } from '../../harness/master-key.ts'
-import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts'
+import { openProvisionerDatabase, type ProvisionerDatabase } from '../../harness/provisioner-database.ts'
 
 const day = 86_400_000
-let testDatabase: TestDatabase
+let opened: ProvisionerDatabase
 let admin: Client
 let database: Database
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase()
-  admin = new Client({ connectionString: testDatabase.adminUrl })
-  await admin.connect()
-  database = new Database({
-    url: testDatabase.roleUrl('aqueduct_provisioner'),
-    poolSize: 2,
-    applicationName: 'certificates',
-  })
+  opened = await openProvisionerDatabase()
+  ;({ admin, database } = opened)
   await admin.query("insert into tenants (id, name) values ('abcde', 'Example')")
   await admin.query(`
     insert into cells (id, region, driver, state, namespace_limit, history_shards, server_version, database_name, database_password_sealed)
@@ -38,9 +32,7 @@ beforeAll(async () => {
   }
 })
 afterAll(async () => {
-  await database.close()
-  await admin.end()
-  await testDatabase.drop()
+  await opened[Symbol.asyncDispose]()
 })
 
 function deps(inDays: number) {

@@ -1,7 +1,7 @@
-import { Client } from 'pg'
+import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '#libs/base'
-import { Database } from '#libs/store'
+import type { Database } from '#libs/store'
 import { createLogger } from '#libs/telemetry'
 import { forgetOldOperations } from '../../../apps/provisioner/collectors/ended-operations.ts'
 import { collectOrphanNamespaces } from '../../../apps/provisioner/collectors/orphan-namespaces.ts'
@@ -9,29 +9,21 @@ import { failOverdueOperations } from '../../../apps/provisioner/collectors/over
 import { ownerKey } from '../../../apps/provisioner/reconcilers/namespaces/execute.ts'
 import type { Outward } from '../../../apps/provisioner/reconcilers/outward.ts'
 import { FakeCellClient } from '../../../apps/provisioner/temporal/fake-cell-client.ts'
-import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts'
+import { openProvisionerDatabase, type ProvisionerDatabase } from '../../harness/provisioner-database.ts'
 
 const logger = createLogger('test', 'silent')
 const outward: Outward = (_step, call) => call()
-let testDatabase: TestDatabase
+let opened: ProvisionerDatabase
 let admin: Client
 let database: Database
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase()
-  admin = new Client({ connectionString: testDatabase.adminUrl })
-  await admin.connect()
-  database = new Database({
-    url: testDatabase.roleUrl('aqueduct_provisioner'),
-    poolSize: 2,
-    applicationName: 'collectors',
-  })
+  opened = await openProvisionerDatabase()
+  ;({ admin, database } = opened)
   await admin.query("insert into tenants (id, name) values ('abcde', 'Example')")
 })
 afterAll(async () => {
-  await database.close()
-  await admin.end()
-  await testDatabase.drop()
+  await opened[Symbol.asyncDispose]()
 })
 beforeEach(async () => {
   await admin.query('truncate operations, namespace_grants, namespaces, nodes, cells cascade')

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { Client } from 'pg'
+import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { systemActor } from '#libs/authz'
 import { sealer } from '#libs/sealing'
-import { Database } from '#libs/store'
+import type { Database } from '#libs/store'
 import { listMovesToDo } from '#libs/store/moves'
 import { createLogger } from '#libs/telemetry'
 import { collectOrphanNamespaces } from '../../../apps/provisioner/collectors/orphan-namespaces.ts'
@@ -14,13 +14,13 @@ import type { Outward } from '../../../apps/provisioner/reconcilers/outward.ts'
 import { CellError } from '../../../apps/provisioner/temporal/cell-client.ts'
 import { FakeCellClient } from '../../../apps/provisioner/temporal/fake-cell-client.ts'
 import { FakeCellReplication } from '../../../apps/provisioner/temporal/fake-cell-replication.ts'
-import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts'
+import { openProvisionerDatabase, type ProvisionerDatabase } from '../../harness/provisioner-database.ts'
 
 /** A move's row on real Postgres, between two cells in memory that lose calls and answers. */
 
 const logger = createLogger('test', 'silent')
 const name = 'payments.abcde'
-let testDatabase: TestDatabase
+let opened: ProvisionerDatabase
 let admin: Client
 let database: Database
 let cells: Map<string, FakeCellClient>
@@ -31,20 +31,12 @@ let loss: { readonly at: number; readonly when: 'before' | 'after' } | undefined
 let now: number
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase()
-  admin = new Client({ connectionString: testDatabase.adminUrl })
-  await admin.connect()
-  database = new Database({
-    url: testDatabase.roleUrl('aqueduct_provisioner'),
-    poolSize: 3,
-    applicationName: 'moves',
-  })
+  opened = await openProvisionerDatabase()
+  ;({ admin, database } = opened)
   await admin.query("insert into tenants (id, name) values ('abcde', 'Example')")
 })
 afterAll(async () => {
-  await database.close()
-  await admin.end()
-  await testDatabase.drop()
+  await opened[Symbol.asyncDispose]()
 })
 beforeEach(begin)
 

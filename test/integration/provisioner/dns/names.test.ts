@@ -1,8 +1,8 @@
-import { Client } from 'pg'
+import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '#libs/base'
 import { sealer } from '#libs/sealing'
-import { Database } from '#libs/store'
+import type { Database } from '#libs/store'
 import { createLogger } from '#libs/telemetry'
 import { compareZones } from '../../../../apps/provisioner/collectors/zone-records.ts'
 import { FakeDns } from '../../../../apps/provisioner/dns/fake-dns.ts'
@@ -12,7 +12,7 @@ import { reconcileNamespace } from '../../../../apps/provisioner/reconcilers/nam
 import type { Outward } from '../../../../apps/provisioner/reconcilers/outward.ts'
 import { FakeCellClient } from '../../../../apps/provisioner/temporal/fake-cell-client.ts'
 import { testMasterKey } from '../../../harness/master-key.ts'
-import { createTestDatabase, type TestDatabase } from '../../../harness/postgres.ts'
+import { openProvisionerDatabase, type ProvisionerDatabase } from '../../../harness/provisioner-database.ts'
 
 /** The names of cells and namespaces, from their rows to a zone. */
 
@@ -20,27 +20,19 @@ const logger = createLogger('test', 'silent')
 const outward: Outward = (_step, call) => call()
 const domain = 'aqueduct.example.com'
 const graceMs = 30_000
-let testDatabase: TestDatabase
+let opened: ProvisionerDatabase
 let admin: Client
 let database: Database
 let dns: FakeDns
 let cell: FakeCellClient
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase()
-  admin = new Client({ connectionString: testDatabase.adminUrl })
-  await admin.connect()
-  database = new Database({
-    url: testDatabase.roleUrl('aqueduct_provisioner'),
-    poolSize: 3,
-    applicationName: 'names',
-  })
+  opened = await openProvisionerDatabase()
+  ;({ admin, database } = opened)
   await admin.query("insert into tenants (id, name) values ('abcde', 'Example')")
 })
 afterAll(async () => {
-  await database.close()
-  await admin.end()
-  await testDatabase.drop()
+  await opened[Symbol.asyncDispose]()
 })
 beforeEach(async () => {
   dns = new FakeDns()

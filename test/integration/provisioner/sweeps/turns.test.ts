@@ -1,10 +1,10 @@
-import { Client } from 'pg'
+import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { Database } from '#libs/store'
+import type { Database } from '#libs/store'
 import { Turns } from '../../../../apps/provisioner/turns.ts'
-import { createTestDatabase, type TestDatabase } from '../../../harness/postgres.ts'
+import { openProvisionerDatabase, type ProvisionerDatabase } from '../../../harness/provisioner-database.ts'
 
-let testDatabase: TestDatabase
+let opened: ProvisionerDatabase
 let admin: Client
 let database: Database
 let one: Turns
@@ -13,21 +13,13 @@ const { signal } = new AbortController()
 const everyMs = 3_600_000
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase()
-  admin = new Client({ connectionString: testDatabase.adminUrl })
-  await admin.connect()
-  database = new Database({
-    url: testDatabase.roleUrl('aqueduct_provisioner'),
-    poolSize: 4,
-    applicationName: 'turns',
-  })
+  opened = await openProvisionerDatabase()
+  ;({ admin, database } = opened)
   one = new Turns(database)
   other = new Turns(database)
 })
 afterAll(async () => {
-  await database.close()
-  await admin.end()
-  await testDatabase.drop()
+  await opened[Symbol.asyncDispose]()
 })
 beforeEach(async () => {
   await admin.query('truncate sweeps')
