@@ -19,7 +19,8 @@ const moveSchema = answer(
     targetCellId: string,
     state: {
       ...oneOf('connecting', 'replicating', 'handing_over', 'switching', 'leaving', 'aborting', 'done', 'aborted'),
-      description: 'Up to `replicating` it can be aborted. From `switching` on, the target serves.',
+      description:
+        'Up to `replicating` it can be aborted; in `handing_over` that takes effect if the hand-over is taken back. From `switching` on, the target serves.',
     },
     waitingFor: string,
     abortReason: string,

@@ -1,2 +1,2 @@
 export { type MoveFacts, type MoveStep, planMove, type SeenOnCell, type WorkState } from './plan.ts'
-export { isAbortable, type MoveState } from './state.ts'
+export type { MoveState } from './state.ts'

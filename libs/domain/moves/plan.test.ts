@@ -61,6 +61,16 @@ describe('planMove', () => {
     }
   })
 
+  it('is undone after a hand-over that was taken back, and not while one goes on or has come to its end', () => {
+    const unwanted: Partial<MoveFacts> = { state: 'handing_over', unwanted: true }
+    expect(next({ ...unwanted, handOver: 'failed' })).toBe('aborting')
+    expect(next({ ...unwanted, handOver: 'running' })).toBe('wait')
+    expect(next({ ...unwanted, handOver: 'completed' })).toBe('wait')
+    // Whatever became of the workflow: the source itself says that it is the target's now.
+    expect(next({ ...unwanted, handOver: 'failed', onSource: seen('b', 'a', 'b') })).not.toBe('aborting')
+    expect(next({ ...unwanted, handOver: 'failed', onTarget: seen('b', 'a', 'b') })).toBe('place')
+  })
+
   it.each<[string, Partial<MoveFacts>, string]>([
     ['a target with a part in it', {}, 'leave-target'],
     ['a target that has not heard', { onSource: seen('a', 'a') }, 'wait'],

@@ -94,11 +94,14 @@ function planReplication({ replication, inStateMs }: MoveFacts): MoveStep {
   return { kind: 'replicate' }
 }
 
-function planHandOver({ onTarget, handOver, targetCluster }: MoveFacts): MoveStep {
+function planHandOver({ onSource, onTarget, handOver, sourceCluster, targetCluster, unwanted }: MoveFacts): MoveStep {
   if (handOver === 'running') return { kind: 'wait', for: 'the target has everything' }
   // The target's own word: the source knows of it before.
   if (onTarget.kind === 'present' && onTarget.active === targetCluster) return { kind: 'place' }
   if (handOver === 'completed') return { kind: 'wait', for: 'the target has heard that it is the one' }
+  // It was taken back, and holds up the tenant's calls each time that it is tried: nobody has to go on with that.
+  const isTakenBack = handOver === 'failed' && onSource.kind === 'present' && onSource.active === sourceCluster
+  if (unwanted && isTakenBack) return { kind: 'become', state: 'aborting' }
   return { kind: 'hand-over' }
 }
 

@@ -1,7 +1,7 @@
 import { type Selectable, sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { AppError, notFound } from '#libs/base'
-import { isAbortable, type MoveState } from '#libs/domain/moves'
+import type { MoveState } from '#libs/domain/moves'
 import type { NamespaceState } from '#libs/domain/namespaces'
 import type { Executor, Trx } from '../database.ts'
 import { newLeaseEnd, StaleWriterError } from '../lease.ts'
@@ -118,14 +118,17 @@ export async function recordMove(
   if (row === undefined) throw new StaleWriterError(`another pass works on ${proof.target.moveId}, or it is aborted`)
 }
 
-/** @throws AppError `not_found`, `precondition` once the hand-over has begun */
+/**
+ * One that is being handed over is undone if that is taken back, which happens when it takes too long.
+ * @throws AppError `not_found`, `precondition` once it was handed over
+ */
 export async function abortMove(trx: Trx, proof: Authorized<'move', 'update'>, reason: string): Promise<MoveRow> {
   const { moveId } = proof.target
   const row = await trx
     .updateTable('moves')
     .set({ abort_reason: reason, updated_at: new Date() })
     .where('id', '=', moveId)
-    .where('state', 'in', (['connecting', 'replicating'] as const).filter(isAbortable))
+    .where('state', 'in', ['connecting', 'replicating', 'handing_over'])
     .returningAll()
     .executeTakeFirst()
   if (row !== undefined) return row

@@ -70,7 +70,10 @@ test('a move begins, is seen, is done once at a time, and is aborted', async () 
     status: 200,
     body: { abortReason: 'a mistake' },
   })
+  // It takes effect if the hand-over is taken back: that may happen again and again.
   await admin.query("update moves set state = 'handing_over'")
+  expect(await listeners.call(`/operator/v1/moves/${id}/abort`, abort)).toMatchObject({ status: 200 })
+  await admin.query("update moves set state = 'switching'")
   expect(await listeners.call(`/operator/v1/moves/${id}/abort`, abort)).toMatchObject({ status: 400 })
 })
 
