@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { systemClock } from '#libs/base'
 import { createCertificateAuthority } from '#libs/pki'
 import { sealer } from '#libs/sealing'
-import { Database } from '#libs/store'
+import type { Database } from '#libs/store'
 import { createLogger } from '#libs/telemetry'
 import { FakeDns } from '../../../apps/provisioner/dns/fake-dns.ts'
 import { keptNames } from '../../../apps/provisioner/dns/kept-names.ts'
@@ -15,7 +15,7 @@ import { reconcileNamespace } from '../../../apps/provisioner/reconcilers/namesp
 import type { Outward } from '../../../apps/provisioner/reconcilers/outward.ts'
 import { GrpcCellClient } from '../../../apps/provisioner/temporal/grpc-cell-client.ts'
 import { testMasterKey } from '../../harness/master-key.ts'
-import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts'
+import { openProvisionerDatabase, type ProvisionerDatabase } from '../../harness/provisioner-database.ts'
 import { type CellUnderTest, cellToken, internodeIdentity, prepareCell } from './cell-under-test.ts'
 
 /** A namespace goes from one real cell to another, while a workflow runs in it and a worker stays where it is. */
@@ -29,19 +29,13 @@ let root: Awaited<ReturnType<typeof createCertificateAuthority>>
 const clients = new Map<string, GrpcCellClient>()
 const toClose: (() => Promise<void>)[] = []
 const dns = new FakeDns()
-let testDatabase: TestDatabase
+let opened: ProvisionerDatabase
 let database: Database
 let admin: PostgresClient
 
 beforeAll(async () => {
-  testDatabase = await createTestDatabase()
-  admin = new PostgresClient({ connectionString: testDatabase.adminUrl })
-  await admin.connect()
-  database = new Database({
-    url: testDatabase.roleUrl('aqueduct_provisioner'),
-    poolSize: 4,
-    applicationName: 'move',
-  })
+  opened = await openProvisionerDatabase()
+  ;({ admin, database } = opened)
   root = await createCertificateAuthority({ commonName: 'Nodes', validityDays: 1 })
   const begun = [await startCell(1), await startCell(2)]
   await Promise.all(begun.map(({ ready }) => ready()))
@@ -50,9 +44,7 @@ afterAll(async () => {
   for (const close of toClose.toReversed()) await close()
   for (const client of clients.values()) client.close()
   for (const cell of cells) await cell.dispose()
-  await database.close()
-  await admin.end()
-  await testDatabase.drop()
+  await opened[Symbol.asyncDispose]()
 }, 60_000)
 
 async function startCell(failoverVersion: number) {
