@@ -17,12 +17,13 @@ import { audited, note } from './audit-log.ts'
 import { claimsOf } from './authenticate-operators.ts'
 import { cellOf, cellSchema, nodeOf, nodeSchema } from './fleet.ts'
 import type { OperatorContext } from './operator-context.ts'
+import { resizeCell } from './resize-cell.ts'
 import { type ById, idParameter, noBody, oneOf, request, route, string } from './schemas.ts'
 
 const tag = 'Cells and nodes'
 const reason = { ...string, minLength: 1, maxLength: 500 } as const
 
-/** Making, emptying and retiring cells, and having single nodes replaced. The provisioner does what is asked for here. */
+/** Making, growing, emptying and retiring cells, and having single nodes replaced. The provisioner does what is asked for here. */
 export function cellChangeRoutes(app: FastifyInstance, context: OperatorContext): void {
   const { database, sealer, clock } = context
   const params = idParameter
@@ -81,6 +82,29 @@ export function cellChangeRoutes(app: FastifyInstance, context: OperatorContext)
     '/cells/:id/undrain',
     { schema: route(tag, 'Give it new namespaces again', cellSchema, { params, body: noBody }) },
     drained(false),
+  )
+
+  app.post<ById & { Body: { readonly size: CellSize } }>(
+    '/cells/:id/resize',
+    {
+      schema: route(
+        tag,
+        'Have a cell grow: its nodes are replaced while it works; refused where it cannot, with what to do instead',
+        cellSchema,
+        { params, body: request({ size: oneOf(...cellSizes) }, ['size']) },
+      ),
+    },
+    async (call) => {
+      const claims = claimsOf(call)
+      const proof = authorize(claims, 'cell', 'update', { cellId: call.params.id })
+      return database.all.transaction().execute(async (trx) => {
+        const from = await resizeCell(trx, claims, context, proof, call.body.size)
+        note(call, { from, size: call.body.size })
+        await enqueue(trx, 'reconcile-cell', { cellId: call.params.id })
+        await audited(trx, call)
+        return shownCell(trx, call, call.params.id)
+      })
+    },
   )
 
   app.post<ById>(

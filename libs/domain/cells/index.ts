@@ -3,7 +3,7 @@ export { drainMs } from './drain.ts'
 export { callPauseEnd, launchPauseEnd, type PastLaunch } from './launch-backoff.ts'
 export { type DesiredNode, type NodeStep, type ObservedNode, planNode } from './node-plan.ts'
 export { type CellStep, type DesiredCell, type ObservedCell, planCell } from './plan.ts'
-export { type CellSize, cellSizes, historyShardsFor, type Slot, slotsOf } from './size.ts'
+export { type CellSize, cellSizes, historyShardsFor, mayBecome, type Slot, slotsOf } from './size.ts'
 export {
   type CellNodes,
   isServing,

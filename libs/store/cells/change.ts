@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Authorized } from '#libs/authz'
 import { AppError, notFound } from '#libs/base'
+import { type CellSize, historyShardsFor, mayBecome } from '#libs/domain/cells'
 import type { Trx } from '../database.ts'
 import { type CellRow, lockPlacements } from './store.ts'
 
@@ -17,6 +18,43 @@ export async function setCellDraining(
   }
   if (row.draining === draining) return
   await trx.updateTable('cells').set({ draining, updated_at: at }).where('id', '=', row.id).execute()
+}
+
+/**
+ * Makes a cell larger; its nodes are the cell's own plan's to change. Said twice it is said once. Until its transaction ends, no
+ * rollout begins in its region.
+ * @returns which size it had.
+ * @throws AppError `not_found`, and `precondition` when it has not come up, is being deleted, or cannot become that size.
+ */
+export async function setCellSize(
+  trx: Trx,
+  proof: Authorized<'cell', 'update'>,
+  size: CellSize,
+  at: Date,
+): Promise<CellSize> {
+  const row = await lockedCell(trx, proof.target.cellId)
+  if (row.state === 'deleting' || row.state === 'deleted') {
+    throw new AppError('precondition', `the cell ${row.id} is ${row.state}`)
+  }
+  if (row.size === size) return row.size
+  // Its first node starts alone, and the larger size has another first slot: two would race on the cell's own metadata.
+  if (row.state !== 'ready') {
+    throw new AppError('precondition', `the cell ${row.id} is ${row.state}: wait until it is ready`)
+  }
+  if (!mayBecome(row.size, size, row.history_shards)) throw cannotBecome(row, size)
+  await trx.updateTable('cells').set({ size, updated_at: at }).where('id', '=', row.id).execute()
+  return row.size
+}
+
+function cannotBecome({ id, size, history_shards: shards }: CellRow, wanted: CellSize): AppError {
+  const why =
+    shards < historyShardsFor(wanted)
+      ? `has ${shards} history shards, which never change, and a ${wanted} cell needs ${historyShardsFor(wanted)}`
+      : `is ${size}, and cells only grow`
+  return new AppError(
+    'precondition',
+    `the cell ${id} ${why}: make a ${wanted} cell instead, and move its namespaces there`,
+  )
 }
 
 /** How many of the namespaces that are left a refusal names. */

@@ -50,7 +50,7 @@ export async function placeNamespace(
   return { cellId, created: choice.kind === 'create' }
 }
 
-/** Waits until nobody else places a namespace in the region, or makes or retires a cell, or begins or ends a rollout. */
+/** Waits until nobody else places a namespace in the region, or makes, grows or retires a cell, or begins or ends a rollout. */
 export async function lockPlacements(trx: Trx, region: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext(${`place ${region}`}))`.execute(trx)
 }

@@ -146,6 +146,7 @@ const rows: readonly Row[] = [
   { route: `POST ${api}/cells`, call: plain(`${api}/cells`, { region: 'aws-none' }) },
   { route: `POST ${api}/cells/:id/drain`, call: plain(`${api}/cells/cell-none/drain`, {}) },
   { route: `POST ${api}/cells/:id/undrain`, call: plain(`${api}/cells/cell-none/undrain`, {}) },
+  { route: `POST ${api}/cells/:id/resize`, call: plain(`${api}/cells/cell-none/resize`, { size: 'standard' }) },
   { route: `POST ${api}/cells/:id/retire`, call: plain(`${api}/cells/cell-none/retire`, {}) },
   { route: `POST ${api}/nodes/:id/replace`, call: plain(`${api}/nodes/node-none/replace`, { reason: 'a reason' }) },
   { route: `GET ${api}/regions`, call: plain(`${api}/regions`) },
