@@ -75,6 +75,18 @@ describe('planRollout', () => {
     expect(kinds(planRollout(rolling, [broken, cell('b', 'done'), cell('c', 'done')], 0))).toEqual(['finish-cell a'])
   })
 
+  it('changes no more cells at once because none of them works', () => {
+    const rolling: Rollout = { ...rollout, state: 'rolling' }
+    const silent: CellLook = { nodes: 'under_way', progressAt: 0, detail: 'it does not answer' }
+    const cells = [
+      cell('a', 'changing', { judged: false, ready: false, look: silent }),
+      cell('b', 'done'),
+      cell('c', 'waiting', { ready: false, look: silent }),
+    ]
+    expect(planRollout(rolling, cells, 999)).toEqual([])
+    expect(kinds(planRollout(rolling, cells, 1_000))).toEqual(['finish-cell a', 'change-cell c'])
+  })
+
   it('leaves deleted cells out', () => {
     const gone = cell('a', 'changing', { look: { ...well, nodes: 'gone' } })
     expect(kinds(planRollout({ ...rollout, state: 'rolling' }, [gone, cell('b', 'done')], 0))).toEqual(['end'])

@@ -71,7 +71,7 @@ export function planRollout(rollout: Rollout, cells: readonly RolloutCell[], now
     case 'rolling': {
       const reason = reasonToRollBack(rollout, cells, now)
       if (reason !== undefined) return [{ kind: 'roll-back', reason }]
-      return rollout.state === 'canary' ? planCanary(rollout, cells, now) : planOthers(rollout, cells)
+      return rollout.state === 'canary' ? planCanary(rollout, cells, now) : planOthers(rollout, cells, now)
     }
     case 'rolling_back':
       return planWayBack(cells)
@@ -130,11 +130,19 @@ function planCanary(rollout: Rollout, cells: readonly RolloutCell[], now: number
   }
 }
 
-/** Cells that work come first. One that does not has nothing to lose, and says nothing about the change. */
-function planOthers({ cellsAtOnce }: Rollout, cells: readonly RolloutCell[]): readonly RolloutStep[] {
+/**
+ * Cells that work come first. One that did not says nothing about the change, and keeps its place among those that change at once
+ * all the same: when a region does not answer for a moment, its cells do not all change in that moment.
+ */
+function planOthers(
+  { cellsAtOnce, nodeMs }: Rollout,
+  cells: readonly RolloutCell[],
+  now: number,
+): readonly RolloutStep[] {
   const present = cells.filter((cell) => cell.look.nodes !== 'gone')
   const changing = present.filter((cell) => cell.progress === 'changing')
-  const finished = changing.filter((cell) => works(cell) || !cell.judged)
+  const isGivenUp = (cell: RolloutCell) => !cell.judged && (cell.look.nodes === 'failing' || now - cell.since >= nodeMs)
+  const finished = changing.filter((cell) => works(cell) || isGivenUp(cell))
   const waiting = present
     .filter((cell) => cell.progress === 'waiting')
     .toSorted((a, b) => Number(b.ready) - Number(a.ready) || (a.cellId < b.cellId ? -1 : 1))
