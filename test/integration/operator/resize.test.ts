@@ -65,6 +65,11 @@ test('a small cell becomes a standard one; said again it stays one; each call is
   ])
 })
 
+test('what a cell is already needs nothing, not even that it works', async () => {
+  await cell('cell-a', { state: 'creating' })
+  expect(await resize('cell-a', { size: 'small' })).toMatchObject({ status: 200, body: { size: 'small' } })
+})
+
 test.each<[string, Given, object, RegExp]>([
   [
     'to shrink',

@@ -181,7 +181,7 @@ export function isNamed({ regions }: Pick<CellReconcilerDeps, 'regions'>, { regi
 }
 
 function waitingFor({ slots, nodes }: CellNodes, deleted: boolean): string {
-  if (deleted) return `its nodes are deleted: ${nodes.map(({ id }) => id).join(', ')}`
+  if (deleted) return `its nodes are deleted: ${nodes.map(({ nodeId }) => nodeId).join(', ')}`
   const empty = slots.filter((slot) => !nodes.some((node) => node.slotId === slot.id && node.state === 'ready'))
   return `its nodes come up: ${empty.map((slot) => slot.id).join(', ')}`
 }
