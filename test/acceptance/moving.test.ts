@@ -1,4 +1,8 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { findNodeProcesses } from '#libs/processes'
 import { findLeaks } from '../harness/leaks.ts'
 import { type Product, removeData, startProduct } from '../harness/product.ts'
 import { code, describeThrough, outcome } from './edge.ts'
@@ -13,6 +17,7 @@ import { issueCertificate, signUp } from './tenant.ts'
 interface Cell {
   readonly id: string
   readonly state: string
+  readonly namespaces: number
 }
 interface Move {
   readonly id: string
@@ -43,8 +48,6 @@ test('a namespace moves while its workflow waits, and both ways lead to it until
   const tenant = await signUp('Nomad')
   const identity = await issueCertificate(tenant, 'worker')
   const before = await createNamespace(tenant, { ca: identity.ca })
-  const { cells } = await operator<{ cells: Cell[] }>('GET', '/cells')
-  const [source] = cells
   const made = await operator<Cell>('POST', '/cells', { region: 'aws-us-east-1' })
   await expect
     .poll(async () => (await operator<Cell>('GET', `/cells/${made.id}`)).state, { timeout: 90_000, interval: 500 })
@@ -76,6 +79,58 @@ test('a namespace moves while its workflow waits, and both ways lead to it until
   const again = await sdkClient(after, { token })
   expect(await again.workflow.getHandle('patient').result()).toBe('Hello, nomad!')
   await again.connection.close()
-  await operator('POST', `/cells/${source?.id}/evacuate`)
-  expect((await operator<Cell>('POST', `/cells/${source?.id}/retire`)).state).toBe('deleting')
 }, 400_000)
+
+test('the cell that it left is retired, and nothing of it is left', async () => {
+  const cells = async () => (await operator<{ cells: Cell[] }>('GET', '/cells')).cells
+  const [left] = (await cells()).filter(({ namespaces }) => namespaces === 0)
+  const [stays] = (await cells()).filter(({ namespaces }) => namespaces === 1)
+  if (left === undefined || stays === undefined) throw new Error('the namespace has not moved')
+  await expect(operator('POST', `/cells/${stays.id}/retire`)).rejects.toThrow(/has 1 namespaces: /)
+  const { nodes } = await operator<{ nodes: { id: string }[] }>('GET', `/nodes?cellId=${left.id}`)
+  expect(nodes).toHaveLength(1)
+  const before = await inTheWorld()
+  expect(before.databases.filter((name) => name.startsWith(nameInPostgres(left)))).toHaveLength(2)
+
+  expect(await operator('POST', `/cells/${left.id}/evacuate`)).toEqual({ moves: [], refused: [] })
+  expect((await operator<Cell>('POST', `/cells/${left.id}/retire`)).state).toBe('deleting')
+  await expect
+    .poll(async () => (await operator<Cell>('GET', `/cells/${left.id}`)).state, { timeout: 60_000, interval: 500 })
+    .toBe('deleted')
+
+  const isOther = (name: string) => !name.startsWith(nameInPostgres(left))
+  const gone = new Set(nodes.map(({ id }) => id))
+  expect(await inTheWorld()).toEqual({
+    databases: before.databases.filter(isOther),
+    roles: before.roles.filter(isOther),
+    nodes: before.nodes.filter(([id]) => !gone.has(id)),
+  })
+  expect((await cells()).map(({ id }) => id)).toEqual([stays.id])
+  expect(await operator('GET', '/orphans')).toMatchObject({ orphans: [] })
+  const { cells: priced } = await operator<{ cells: { cellId: string }[] }>('GET', '/costs')
+  expect(priced.map(({ cellId }) => cellId)).toEqual([stays.id])
+}, 100_000)
+
+/** Databases and roles of the server, and what runs in the folder of each node. */
+async function inTheWorld() {
+  const data = product?.dataDirectory ?? ''
+  const { port, password } = JSON.parse(readFileSync(join(data, 'postgres.json'), 'utf8'))
+  const client = new Client({ host: '127.0.0.1', port, user: 'aqueduct', password, database: 'aqueduct' })
+  await client.connect()
+  try {
+    const names = async (sql: string) => (await client.query<{ name: string }>(sql)).rows.map(({ name }) => name)
+    return {
+      databases: await names('select datname as name from pg_database order by 1'),
+      roles: await names("select rolname as name from pg_roles where rolname not like 'pg\\_%' order by 1"),
+      nodes: readdirSync(join(data, 'nodes'))
+        .toSorted()
+        .map((id) => [id, findNodeProcesses(join(data, 'nodes', id)).length] as const),
+    }
+  } finally {
+    await client.end()
+  }
+}
+
+function nameInPostgres({ id }: Cell): string {
+  return id.replaceAll('-', '_')
+}
