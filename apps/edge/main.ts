@@ -11,6 +11,7 @@ import { buildDiscovery } from './discovery/discovery.ts'
 import { NamespaceTokens } from './intent/namespace-tokens.ts'
 import { readIntent } from './intent/read-intent.ts'
 import { buildJoinServer } from './joining/join-server.ts'
+import { Listeners } from './listeners.ts'
 import { storedNodeDesk } from './nodes/stored-node-desk.ts'
 import { recordRefusals } from './refusals/record-refusals.ts'
 import { readEdgeSettings } from './settings.ts'
@@ -30,22 +31,17 @@ const database = new Database({
 await assertSchemaFits(database.pool)
 
 const ending = new AbortController()
-const listeners = new Set<(cellId: string) => void>()
-const manifestListeners = new Set<(nodeId: string) => void>()
-const announce = (cellId: string) => {
-  for (const listener of listeners) listener(cellId)
-}
+const cellListeners = new Listeners()
+const manifestListeners = new Listeners()
 const changes = listenForEdgeChanges({
   url,
-  onChange: announce,
-  onManifest: (nodeId) => {
-    for (const listener of manifestListeners) listener(nodeId)
-  },
+  onChange: cellListeners.tell,
+  onManifest: manifestListeners.tell,
   onLoss: (error) => logger.warn({ err: error }, 'not told of changes until the database answers again'),
   signal: ending.signal,
 })
 // Tokens come to half of their life without any row changing.
-const tokenRound = setInterval(() => announce('*'), 10 * 60_000)
+const tokenRound = setInterval(() => cellListeners.tell('*'), 10 * 60_000)
 
 const tokens = new NamespaceTokens({ database, sealer: box })
 const nodeCaPem = await readNodeRootCertificate(database)
@@ -66,18 +62,12 @@ const discovery = buildDiscovery({
       },
       cellId,
     ),
-  onChange: (listener) => {
-    listeners.add(listener)
-    return () => listeners.delete(listener)
-  },
+  onChange: cellListeners.add,
   recordRefusals: (node, batch) => recordRefusals(database, node, batch),
   nodes: storedNodeDesk({
     database,
     sealer: box,
-    onManifest: (listener) => {
-      manifestListeners.add(listener)
-      return () => manifestListeners.delete(listener)
-    },
+    onManifest: manifestListeners.add,
   }),
   logger,
   metrics: registry,

@@ -8,6 +8,7 @@ import { addNodeRoutes } from '../nodes/node-routes.ts'
 import { Standings } from '../nodes/standings.ts'
 import type { Recorded } from '../refusals/record-refusals.ts'
 import { refusalsTaker } from '../refusals/take-refusals.ts'
+import { runTlsServer, type TlsServer } from '../tls-server.ts'
 import type { DocumentText } from '../translate/document.ts'
 import { CellEdge } from './cell-edge.ts'
 import { discoveryMetrics } from './discovery-metrics.ts'
@@ -38,14 +39,7 @@ export interface DiscoveryDeps {
   readonly tls: DiscoveryTls
 }
 
-export interface Discovery {
-  /** Returns the port. */
-  listen(options: { readonly host: string; readonly port: number }): Promise<number>
-  /** New connections see the new certificate; open ones go on. */
-  renew(tls: DiscoveryTls): void
-  /** Answers who waits, and ends. */
-  close(): Promise<void>
-}
+export type Discovery = TlsServer<DiscoveryTls>
 
 /** Of one node: an agent asks again at once when something changed, and that may be several times a second for a while. */
 const asked = { burst: 200, perSecond: 20 }
@@ -142,20 +136,12 @@ export function buildDiscovery(deps: DiscoveryDeps): Discovery {
     await reply.code(503).header('retry-after', '1').send({ message: 'the configuration cannot be built now' })
   })
 
-  return {
-    listen: async ({ host, port }) => {
-      await app.listen({ host, port })
-      const bound = app.server.address()
-      return typeof bound === 'object' && bound !== null ? bound.port : port
-    },
-    renew: (tls) => app.server.setSecureContext(secure(tls)),
-    close: async () => {
-      unsubscribe()
-      unsubscribeManifests()
-      closing.abort()
-      await app.close()
-    },
-  }
+  return runTlsServer(app, secure, () => {
+    unsubscribe()
+    unsubscribeManifests()
+    // Answers who waits.
+    closing.abort()
+  })
 }
 
 function secure({ certificatePem, keyPem, nodeCaPem }: DiscoveryTls) {

@@ -4,6 +4,7 @@ import { readCertificateRequest } from '#libs/pki'
 import type { JoinAttempt, JoinOutcome, JoinRefusal } from '#libs/store/node-mail'
 import type { Logger, Registry } from '#libs/telemetry'
 import { Allowance } from '../allowance.ts'
+import { runTlsServer, type TlsServer } from '../tls-server.ts'
 import { guardConnections } from './connection-guard.ts'
 import { joinMetrics } from './join-metrics.ts'
 import { joinBodyLimit, nodeIdPattern, readJoinRequest } from './read-join-request.ts'
@@ -24,14 +25,6 @@ export interface JoinServerDeps {
   readonly tls: JoinServerTls
 }
 
-export interface JoinServer {
-  /** Returns the port. */
-  listen(options: { readonly host: string; readonly port: number }): Promise<number>
-  /** New connections see the new certificate; open ones go on. */
-  renew(tls: JoinServerTls): void
-  close(): Promise<void>
-}
-
 type Refusal = JoinRefusal | 'malformed' | 'wrong_token' | 'csr'
 
 /** Of one address: a node asks once a second while it waits for its certificate. */
@@ -45,7 +38,7 @@ const refused = { message: 'refused: the log of apps/edge says why' }
  * its user data. It is let in when the token is the node's, and it is the very machine that the driver saw, at the address
  * where the driver saw it; then its key is the node's for ever. Answers 202 until the provisioner has signed.
  */
-export function buildJoinServer(deps: JoinServerDeps): JoinServer {
+export function buildJoinServer(deps: JoinServerDeps): TlsServer<JoinServerTls> {
   const { logger } = deps
   const metrics = joinMetrics(deps.metrics)
   const allowance = new Allowance(asked)
@@ -107,15 +100,7 @@ export function buildJoinServer(deps: JoinServerDeps): JoinServer {
     await reply.code(503).header('retry-after', '5').send({ message: 'come back later' })
   })
 
-  return {
-    listen: async ({ host, port }) => {
-      await app.listen({ host, port })
-      const bound = app.server.address()
-      return typeof bound === 'object' && bound !== null ? bound.port : port
-    },
-    renew: (tls) => app.server.setSecureContext(secure(tls)),
-    close: () => app.close(),
-  }
+  return runTlsServer(app, secure)
 }
 
 function secure({ certificatePem, keyPem }: JoinServerTls) {
