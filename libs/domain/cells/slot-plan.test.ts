@@ -250,8 +250,6 @@ it('becomes a larger cell without ever losing what it can do', () => {
   }
   expect(grown.isWhole).toBe(true)
 })
-  expect(grown.isWhole).toBe(true)
-})
 
 it.each([0, 1, 2, 3, 5, 8, 12])('comes to its end when its template changes %i passes after it began to grow', (after) => {
   const world = new Nodes('small')
