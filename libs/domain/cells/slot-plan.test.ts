@@ -251,16 +251,19 @@ it('becomes a larger cell without ever losing what it can do', () => {
   expect(grown.isWhole).toBe(true)
 })
 
-it.each([0, 1, 2, 3, 5, 8, 12])('comes to its end when its template changes %i passes after it began to grow', (after) => {
-  const world = new Nodes('small')
-  for (let pass = 0; pass < 10 && !world.isWhole; pass += 1) world.pass([], false)
-  const grown = new Nodes('standard')
-  grown.cell = { ...world.cell, slots: slotsOf('standard') }
-  const all = world.abilities
-  for (let pass = 0; pass < 300; pass += 1) {
-    if (pass === after) grown.cell = { ...grown.cell, templateHash: 'b' }
-    grown.pass([], false)
-    expect(grown.abilities).toEqual(all)
-  }
-  expect(grown.isWhole).toBe(true)
-})
+it.each([0, 1, 2, 3, 5, 8, 12])(
+  'comes to its end when its template changes %i passes after it began to grow',
+  (after) => {
+    const world = new Nodes('small')
+    for (let pass = 0; pass < 10 && !world.isWhole; pass += 1) world.pass([], false)
+    const grown = new Nodes('standard')
+    grown.cell = { ...world.cell, slots: slotsOf('standard') }
+    const all = world.abilities
+    for (let pass = 0; pass < 300; pass += 1) {
+      if (pass === after) grown.cell = { ...grown.cell, templateHash: 'b' }
+      grown.pass([], false)
+      expect(grown.abilities).toEqual(all)
+    }
+    expect(grown.isWhole).toBe(true)
+  },
+)
