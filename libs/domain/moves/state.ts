@@ -12,6 +12,7 @@ export type MoveState =
   | 'done'
   | 'aborted'
 
+/** Until the hand-over begins, the source has everything, and the target can be thrown away. */
 export function isAbortable(state: MoveState): boolean {
   return state === 'connecting' || state === 'replicating'
 }

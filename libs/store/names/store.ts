@@ -54,6 +54,7 @@ function edgeAddresses(eb: ExpressionBuilder<Schema, 'cells'>) {
     .$notNull()
 }
 
+/** Writes what was seen of the cell's name, or `unknown` before it is changed; null once it is withdrawn. */
 export async function recordCellName(
   executor: Executor,
   proof: Authorized<'cell', 'update'>,

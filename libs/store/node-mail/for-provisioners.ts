@@ -89,6 +89,7 @@ export async function recordExpectedMachine(
   return row?.machine_id === machineId && row.address === address
 }
 
+/** Who may join as the node, and what it asked with if it did; undefined while no machine may. */
 export async function findNodeJoin(executor: Executor, proof: Proof): Promise<NodeJoinRow | undefined> {
   return executor.selectFrom('node_joins').selectAll().where('node_id', '=', proof.target.nodeId).executeTakeFirst()
 }

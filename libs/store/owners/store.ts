@@ -45,6 +45,7 @@ export async function findNodeOwner(
   return row === undefined ? undefined : nodeOwner(row)
 }
 
+/** Every cell, as collectors ask whether something in the world is one's. */
 export async function listCellOwners(
   executor: Executor,
   _proof: Authorized<'orphan', 'update'>,
@@ -52,6 +53,7 @@ export async function listCellOwners(
   return cellOwners(executor).execute()
 }
 
+/** The same of one; undefined when there is no such row. */
 export async function findCellOwner(
   executor: Executor,
   _proof: Authorized<'orphan', 'update'>,

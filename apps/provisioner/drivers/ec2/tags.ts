@@ -14,6 +14,7 @@ export const tagNames = {
   name: 'Name',
 } as const
 
+/** Of an instance and its volumes. */
 export function nodeTags(installation: string, launch: NodeLaunch): Tags {
   const { nodeId, cellId, slotId, role } = launch
   return {
@@ -32,6 +33,7 @@ export interface SlotAddress {
   readonly madeAt: Date
 }
 
+/** Of an Elastic IP, which belongs to the slot whatever node fills it. */
 export function addressTags(installation: string, { cellId, slotId, madeAt }: SlotAddress): Tags {
   return {
     [tagNames.installation]: installation,
