@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { findNodeProcesses } from '#libs/processes'
 import { findLeaks } from '../harness/leaks.ts'
+import { nodesOnDisk } from '../harness/nodes-on-disk.ts'
 import { type Product, removeData, startProduct } from '../harness/product.ts'
 import { code, describeThrough, outcome } from './edge.ts'
 import { createNamespace, type Namespace } from './namespace.ts'
@@ -122,9 +122,7 @@ async function inTheWorld() {
     return {
       databases: await names('select datname as name from pg_database order by 1'),
       roles: await names("select rolname as name from pg_roles where rolname not like 'pg\\_%' order by 1"),
-      nodes: readdirSync(join(data, 'nodes'))
-        .toSorted()
-        .map((id) => [id, findNodeProcesses(join(data, 'nodes', id)).length] as const),
+      nodes: nodesOnDisk(data),
     }
   } finally {
     await client.end()
