@@ -11,7 +11,6 @@ import { noDns } from '../../apps/provisioner/dns/no-dns.ts'
 import { FakeDriver } from '../../apps/provisioner/drivers/fake/driver.ts'
 import { reconcileCell } from '../../apps/provisioner/reconcilers/cells/reconcile.ts'
 import { publishCellNames } from '../../apps/provisioner/reconcilers/names/cell-names.ts'
-import type { EdgeAccess } from '../../apps/provisioner/reconcilers/namespaces/edge-access.ts'
 import { reconcileNamespace } from '../../apps/provisioner/reconcilers/namespaces/reconcile.ts'
 import { type Next, settled } from '../../apps/provisioner/reconcilers/next.ts'
 import { reconcileNexusEndpoint } from '../../apps/provisioner/reconcilers/nexus-endpoints/reconcile.ts'
@@ -24,6 +23,7 @@ import { reconcileRollout } from '../../apps/provisioner/reconcilers/rollouts/re
 import { FakeCellClient } from '../../apps/provisioner/temporal/fake-cell-client.ts'
 import { testMasterKey } from '../harness/master-key.ts'
 import type { TestDatabase } from '../harness/postgres.ts'
+import { toldEdge } from './told-edge.ts'
 
 /** Where a pass is to be lost, as if its process had been killed there. */
 export interface Loss {
@@ -120,7 +120,7 @@ export class SmallWorld {
       logger: createLogger('small-world', 'silent'),
       outward: this.#outward,
       cellClient: async () => this.cell,
-      edge: this.#edge,
+      edge: toldEdge(this.database),
       names: keptNames(() => this.dns, 'example.com'),
       router: this.#router,
       regions: [this.#region],
@@ -143,18 +143,6 @@ export class SmallWorld {
     }
   }
 
-  readonly #edge: EdgeAccess = {
-    ensureCertificate: async () => undefined,
-    awaitServing: async (_cell, namespaceId, generation) => {
-      const row = await this.#edgeRow(namespaceId)
-      return row?.served && row.generation >= generation
-        ? { kind: 'serving', generation: row.generation }
-        : { kind: 'not_yet', detail: 'not told' }
-    },
-    awaitAbsence: async (_cell, namespaceId) =>
-      (await this.#edgeRow(namespaceId))?.served ? { kind: 'not_yet', detail: 'still there' } : { kind: 'absent' },
-  }
-
   readonly #router: RouterAccess = {
     awaitServing: async (_cell, endpointId, generation) => {
       const { rows } = await this.database.pool.query(
@@ -171,13 +159,6 @@ export class SmallWorld {
       ])
       return rows.length === 0 ? { kind: 'absent' } : { kind: 'not_yet', detail: 'still there' }
     },
-  }
-
-  async #edgeRow(namespaceId: string): Promise<{ served: boolean; generation: number } | undefined> {
-    const { rows } = await this.database.pool.query('select served, generation from namespaces where id = $1', [
-      namespaceId,
-    ])
-    return rows[0]
   }
 
   /**

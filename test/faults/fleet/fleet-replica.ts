@@ -8,7 +8,6 @@ import { compareZones } from '../../../apps/provisioner/collectors/zone-records.
 import { keptNames } from '../../../apps/provisioner/dns/kept-names.ts'
 import { reconcileCell } from '../../../apps/provisioner/reconcilers/cells/reconcile.ts'
 import { publishCellNames } from '../../../apps/provisioner/reconcilers/names/cell-names.ts'
-import type { EdgeAccess } from '../../../apps/provisioner/reconcilers/namespaces/edge-access.ts'
 import { reconcileNamespace } from '../../../apps/provisioner/reconcilers/namespaces/reconcile.ts'
 import type { Next } from '../../../apps/provisioner/reconcilers/next.ts'
 import { LaunchGuard } from '../../../apps/provisioner/reconcilers/nodes/launch-guard.ts'
@@ -17,6 +16,7 @@ import { createOutward, type Outward } from '../../../apps/provisioner/reconcile
 import { sweepCells } from '../../../apps/provisioner/sweeps/sweep-cells.ts'
 import { wakeUnsettledNamespaces } from '../../../apps/provisioner/wake-everything.ts'
 import { testMasterKey } from '../../harness/master-key.ts'
+import { toldEdge } from '../told-edge.ts'
 import { type FleetParts, fleetDomain, fleetRegion } from './fleet-parts.ts'
 
 export type FleetRound =
@@ -197,7 +197,7 @@ export class FleetReplica {
         keepOnly: () => undefined,
         close: () => undefined,
       },
-      edge: this.#edge,
+      edge: toldEdge(this.database),
       names: keptNames(() => world.dns, fleetDomain),
       dnsOf: () => world.dns,
       domain: fleetDomain,
@@ -215,24 +215,5 @@ export class FleetReplica {
       discoveryUrl: 'https://discovery.test:1',
       cellDatabaseUrl: 'postgres://admin@127.0.0.1:5432/postgres',
     }
-  }
-
-  readonly #edge: EdgeAccess = {
-    ensureCertificate: async () => undefined,
-    awaitServing: async (_cell, namespaceId, generation) => {
-      const row = await this.#edgeRow(namespaceId)
-      return row?.served && row.generation >= generation
-        ? { kind: 'serving', generation: row.generation }
-        : { kind: 'not_yet', detail: 'not told' }
-    },
-    awaitAbsence: async (_cell, namespaceId) =>
-      (await this.#edgeRow(namespaceId))?.served ? { kind: 'not_yet', detail: 'still there' } : { kind: 'absent' },
-  }
-
-  async #edgeRow(namespaceId: string): Promise<{ served: boolean; generation: number } | undefined> {
-    const { rows } = await this.database.pool.query('select served, generation from namespaces where id = $1', [
-      namespaceId,
-    ])
-    return rows[0]
   }
 }
