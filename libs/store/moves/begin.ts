@@ -46,7 +46,7 @@ export async function beginMove(trx: Trx, proof: Authorized<'move', 'create'>, w
   const cells = await cellsOf(trx, namespace.region)
   const source = cells.find((cell) => cell.id === namespace.cell_id)
   if (source?.state !== 'ready') return refuse(`its cell ${namespace.cell_id} is not ready`)
-  if (source.legacy) return refuse(`its cell ${source.id} is of a version that cannot replicate`)
+  if (source.legacy) return refuse(`its cell ${source.id} was made before cells could replicate`)
   const target = wish.targetCellId ?? chosen(cells, source.id)
   if (target === undefined) return refuse('no other cell of its region is ready and has room')
   const cell = cells.find((candidate) => candidate.id === target)
@@ -54,7 +54,7 @@ export async function beginMove(trx: Trx, proof: Authorized<'move', 'create'>, w
   if (cell.id === source.id) return refuse(`it is on the cell ${target} already`)
   if (cell.state !== 'ready') return refuse(`the cell ${target} is ${cell.state}`)
   if (cell.draining) return refuse(`the cell ${target} is being drained`)
-  if (cell.legacy) return refuse(`the cell ${target} is of a version that cannot replicate`)
+  if (cell.legacy) return refuse(`the cell ${target} was made before cells could replicate`)
   if (cell.namespaces >= cell.limit) return refuse(`the cell ${target} is full`)
   return trx
     .insertInto('moves')
