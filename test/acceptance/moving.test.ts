@@ -86,7 +86,7 @@ test('the cell that it left is retired, and nothing of it is left', async () => 
   const [left] = (await cells()).filter(({ namespaces }) => namespaces === 0)
   const [stays] = (await cells()).filter(({ namespaces }) => namespaces === 1)
   if (left === undefined || stays === undefined) throw new Error('the namespace has not moved')
-  await expect(operator('POST', `/cells/${stays.id}/retire`)).rejects.toThrow(/has 1 namespaces: /)
+  await expect(operator('POST', `/cells/${stays.id}/retire`)).rejects.toThrow(/namespaces are left on the cell/)
   const { nodes } = await operator<{ nodes: { id: string }[] }>('GET', `/nodes?cellId=${left.id}`)
   expect(nodes).toHaveLength(1)
   const before = await inTheWorld()

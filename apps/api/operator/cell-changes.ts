@@ -56,10 +56,12 @@ export function cellChangeRoutes(app: FastifyInstance, context: OperatorContext)
           )
         }
         const cellId = await createCell(trx, proof, template)
+        const made = await getCellSummary(trx, authorize(claims, 'cell', 'read', { cellId }))
+        refuseUnknownVersion(context, made.node_template.serverVersion)
         note(call, { cellId, region: region.id, size: template.size })
         await enqueue(trx, 'reconcile-cell', { cellId })
         await audited(trx, call)
-        return cellOf(await getCellSummary(trx, authorize(claims, 'cell', 'read', { cellId })))
+        return cellOf(made)
       })
     },
   )
@@ -152,4 +154,11 @@ export function cellChangeRoutes(app: FastifyInstance, context: OperatorContext)
 
 async function shownCell(trx: Trx, call: Parameters<typeof claimsOf>[0], cellId: string) {
   return cellOf(await getCellSummary(trx, authorize(claimsOf(call), 'cell', 'read', { cellId })))
+}
+
+/** What the region was rolled to last may have left the settings since: its cell would never come up. */
+function refuseUnknownVersion({ temporalVersions }: OperatorContext, version: string): void {
+  if (temporalVersions.includes(version)) return
+  const advice = 'name it in AQUEDUCT_TEMPORAL_RELEASES again, or roll the region to another'
+  throw new AppError('precondition', `new cells of the region run Temporal ${version}, which is not known: ${advice}`)
 }

@@ -79,7 +79,7 @@ export async function retireCell(trx: Trx, proof: Authorized<'cell', 'delete'>, 
     const others = left.length > named ? ` and ${left.length - named} others` : ''
     throw new AppError(
       'precondition',
-      `the cell ${row.id} has ${left.length} namespaces: ${ids.join(', ')}${others}. Move them or have them deleted first`,
+      `namespaces are left on the cell ${row.id}: ${ids.join(', ')}${others}. Move them or have them deleted first`,
     )
   }
   const { rows: moves } = await sql<{ readonly id: string }>`

@@ -216,7 +216,7 @@ test('a cell is made once, drained and undrained, and retired only when nothing 
   const refused = await change('retire')
   expect(refused).toMatchObject({
     status: 400,
-    body: { message: expect.stringContaining('has 1 namespaces: one.abcde') },
+    body: { message: expect.stringContaining(`namespaces are left on the cell ${id}: one.abcde`) },
   })
   expect((await listeners.call(`${api}/cells/${id}`)).body).toMatchObject({ state: 'ready', draining: false })
   await admin.query("update namespaces set state = 'deleted'")
@@ -255,4 +255,17 @@ test('a node is replaced with a reason, which the first one gives', async () => 
     status: 400,
     body: { message: expect.stringContaining('is deleting') },
   })
+})
+
+test('no cell is made of a version that has left the settings', async () => {
+  await cell('cell-a')
+  await listeners.call(`${api}/rollouts`, { body: { region, serverVersion: '1.33.0' } })
+  await admin.query(
+    `update rollouts set state = 'done', ended_at = now(), target = target || '{"serverVersion": "1.33.7"}'`,
+  )
+  expect(await listeners.call(`${api}/cells`, { body: { region } })).toMatchObject({
+    status: 400,
+    body: { message: expect.stringContaining('1.33.7, which is not known: name it in AQUEDUCT_TEMPORAL_RELEASES') },
+  })
+  expect((await listeners.call(`${api}/cells`)).body.cells).toHaveLength(1)
 })
