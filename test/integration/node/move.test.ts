@@ -180,7 +180,8 @@ test('workflows go on, histories and visibility come along, and nothing is left 
     [target, source],
   ] as const) {
     const strangers = clientOf(cell.cellId).replication.addRemote(other.internalFrontend)
-    await expect(strangers).rejects.toThrow('unknown certificate authority')
+    // It depends on who is first whether the reason is still read, or the connection is gone while something is written.
+    await expect(strangers).rejects.toThrow(/unknown certificate authority|broken pipe|connection reset by peer/)
   }
   // The nodes learn whom to trust without being started anew, as they do when their manifests follow the move's row.
   for (const [cell, other, failoverVersion] of [
